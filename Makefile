@@ -1,0 +1,31 @@
+SHELL := /bin/bash
+export UV_NO_SYNC := 1
+PYTHON := .venv/bin/python
+
+.PHONY: setup demo lint test test-slow lock wheels bench
+
+setup:
+	@bash tools/setup.sh
+
+demo: setup
+	@.venv/bin/rect predict sample:chest --config configs/demo.yaml --out demo --force
+
+lint: setup
+	@.venv/bin/ruff format --check .
+	@.venv/bin/ruff check .
+	@.venv/bin/mypy
+
+test: lint
+	@$(PYTHON) -m pytest -q
+
+test-slow: setup
+	@$(PYTHON) -m pytest -q -m slow
+
+lock: setup
+	@bash tools/lock.sh
+
+bench: setup
+	@$(PYTHON) tools/bench.py $(NAME)
+
+wheels: setup
+	@.venv/bin/uv build --quiet --all-packages --wheel --out-dir dist

@@ -1,0 +1,14 @@
+"""Checks every array shape of the packages while tests run."""
+
+import os
+
+from hypothesis import settings
+from jaxtyping import install_import_hook
+
+PACKAGES = ["rect_core", "rect_encoder", "rect_classifier", "rect_localizer", "rect_reporter", "rect_vlm"]
+
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+install_import_hook(PACKAGES, "beartype.beartype")
+
+settings.register_profile("house", deadline=None)  # a loaded machine is not a failure
+settings.load_profile("house")

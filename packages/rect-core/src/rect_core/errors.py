@@ -1,0 +1,12 @@
+"""The one error of the door: a scan that is refused, with the check that refused it."""
+
+
+class ScanError(ValueError):
+    """A scan, mask or output place that cannot be used. The message is one line: what, which value, what to do.
+
+    check: name of the failed check, one of the rows of `rect doctor`.
+    """
+
+    def __init__(self, check: str, message: str) -> None:
+        super().__init__(message)
+        self.check = check

@@ -1,0 +1,25 @@
+"""The nouns that packages hand to each other, each with its JSON form. Siblings share these and nothing else."""
+
+from rect_core.types.lesions import Lesion, Lesions, MaskCrop
+from rect_core.types.manifest import ManifestRow
+from rect_core.types.prediction import SCHEMA_VERSION, PredictionRecord, WeightsStatus
+from rect_core.types.report import Reasoning, ReasoningStep, Report, Sentence
+from rect_core.types.scores import FindingScores, OperatingPoints
+from rect_core.types.tokens import VisionTokens
+
+__all__ = [
+    "SCHEMA_VERSION",
+    "FindingScores",
+    "Lesion",
+    "Lesions",
+    "ManifestRow",
+    "MaskCrop",
+    "OperatingPoints",
+    "PredictionRecord",
+    "Reasoning",
+    "ReasoningStep",
+    "Report",
+    "Sentence",
+    "VisionTokens",
+    "WeightsStatus",
+]
