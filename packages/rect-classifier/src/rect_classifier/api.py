@@ -1,0 +1,41 @@
+"""One scan in, its scores out."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from rect_classifier.calibration import Threshold, to_scores
+from rect_classifier.model import Classifier
+from rect_core.types import FindingScores, OperatingPoints
+from rect_encoder import VisionEncoder, encode
+
+POINTS_FILE = "operating_points.json"
+"""Lies beside the weights where operating points have been fitted."""
+
+
+@torch.no_grad()
+def classify(
+    source: Any,
+    *,
+    model: str | Path | Classifier,
+    threshold: Threshold | None = None,
+    regions: Any = None,
+    encoder: str | Path | VisionEncoder | None = None,
+) -> FindingScores:
+    """Scores of the classifier's labels for one scan.
+
+    source: whatever rect_core.read.read_volume takes; model: a classifier, its folder or Hub id; threshold: see
+    `to_scores`; regions: a region map for rect_core.anatomy.regions, None finds them classically; encoder: None loads
+    the one that the classifier's config names. Raises ScanError when the scan is refused, ValueError or
+    FileNotFoundError when the weights are.
+    """
+    head = model if isinstance(model, Classifier) else Classifier.from_pretrained(model)
+    scan = encode(source, model=encoder or head.sibling(head.config.encoder), regions=regions)
+    logits = head(scan.tokens.to(next(head.parameters()).device))[0].float()
+    return to_scores(logits, threshold=threshold, points=_points(head), labels=head.config.labels)
+
+
+def _points(head: Classifier) -> OperatingPoints | None:
+    path = head.origin / POINTS_FILE if head.origin else None
+    return OperatingPoints.load(path) if path and path.is_file() else None

@@ -1,0 +1,35 @@
+"""One scan in, its lesions out."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from rect_core.types import Lesions
+from rect_encoder import VisionEncoder, encode
+from rect_localizer.lesions import measure
+from rect_localizer.model import Localizer
+
+
+@torch.no_grad()
+def localize(
+    source: Any,
+    *,
+    model: str | Path | Localizer,
+    threshold: float = 0.5,
+    regions: Any = None,
+    encoder: str | Path | VisionEncoder | None = None,
+) -> Lesions:
+    """Lesions of the localizer's findings in one scan, on the scan's own voxels.
+
+    source: whatever rect_core.read.read_volume takes; model: a localizer, its folder or Hub id; threshold: probability
+    from which a voxel belongs to a lesion; regions: a region map for rect_core.anatomy.regions, None finds them
+    classically; encoder: None loads the one that the localizer's config names. Raises ScanError when the scan is
+    refused, ValueError or FileNotFoundError when the weights are.
+    """
+    head = model if isinstance(model, Localizer) else Localizer.from_pretrained(model)
+    scan = encode(source, model=encoder or head.sibling(head.config.encoder), regions=regions)
+    device = next(head.parameters()).device
+    logits = head(scan.item.voxels[None].to(device), scan.tokens.to(device))[0]
+    prob, findings = torch.sigmoid(logits.float()).cpu(), head.config.findings
+    return measure(prob, scan.item.frame, scan.volume, scan.regions, findings=findings, threshold=threshold)

@@ -1,0 +1,70 @@
+"""Building blocks of the U-Net."""
+
+import torch.nn.functional as F
+from einops import rearrange, repeat
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+
+from rect_localizer.config import Step
+
+
+class ConvBlock(nn.Sequential):
+    """Convolution, group norm, leaky ReLU. Padding keeps the size; a step of 2 halves it."""
+
+    def __init__(self, enter: int, leave: int, kernel: Step, groups: int, step: Step = (1, 1, 1)) -> None:
+        pad = (kernel[0] // 2, kernel[1] // 2, kernel[2] // 2)
+        super().__init__(
+            nn.Conv3d(enter, leave, kernel, step, pad, bias=False),
+            nn.GroupNorm(groups, leave),
+            # In place: at full size each saved copy is worth a gigabyte.
+            nn.LeakyReLU(0.01, inplace=True),
+        )
+
+
+class Up(nn.Module):
+    """A coarser level brought to the size and channels of a finer one. Channels first: they shrink, voxels multiply."""
+
+    def __init__(self, enter: int, leave: int) -> None:
+        super().__init__()
+        self.mix = nn.Conv3d(enter, leave, 1)
+
+    def forward(self, x: Float[Tensor, "b c d h w"], size: Step) -> Float[Tensor, "b m dd hh ww"]:
+        """size: (d, h, w) of the finer level."""
+        return grown(self.mix(x), size)
+
+
+class TextGate(nn.Module):
+    """An attention gate (Oktay et al. 2018) a finding, opened by the finding's words.
+
+    Each voxel reads the words by cross-attention; what it reads and what it shows decide how far its gate opens.
+    """
+
+    def __init__(self, enter: int, text_width: int, leave: int) -> None:
+        super().__init__()
+        self.query = nn.Conv3d(enter, leave, 1)
+        self.key_value = nn.Linear(text_width, 2 * leave)
+        self.show = nn.Conv3d(enter, leave, 1)
+        self.open = nn.Linear(leave, 1)
+
+    def forward(
+        self, x: Float[Tensor, "b c d h w"], words: Float[Tensor, "b k l t"], mask: Bool[Tensor, "k l"]
+    ) -> Float[Tensor, "bk m d h w"]:
+        """The gated features of each finding, findings folded into the batch."""
+        k, (d, h) = words.shape[1], x.shape[2:4]
+        key, value = rearrange(self.key_value(words), "b k l (two m) -> two b k l m", two=2)
+        query = repeat(self.query(x), "b m d h w -> b k (d h w) m", k=k)
+        read = F.scaled_dot_product_attention(query, key, value, attn_mask=rearrange(mask, "k l -> 1 k 1 l"))
+        shown = rearrange(self.show(x), "b m d h w -> b 1 (d h w) m")
+        gated: Tensor = shown * self.open(F.relu(shown + read)).sigmoid()
+        return rearrange(gated, "b k (d h w) m -> (b k) m d h w", d=d, h=h)
+
+
+def grown(x: Float[Tensor, "b c d h w"], size: Step) -> Float[Tensor, "b c dd hh ww"]:
+    """Trilinear, cell centres kept (align_corners off)."""
+    return F.interpolate(x, size=size, mode="trilinear", align_corners=False)
+
+
+def size_of(x: Float[Tensor, "b c d h w"]) -> Step:
+    """(d, h, w)."""
+    d, h, w = x.shape[2:]
+    return d, h, w

@@ -1,0 +1,32 @@
+"""Probabilities at chosen voxels of a scan, as `Frame.restore` sees them, without a map of the whole scan."""
+
+import numpy as np
+from einops import einsum
+from jaxtyping import Float, Int64
+from torch import Tensor
+
+from rect_core.preprocess import Frame
+
+
+def sample(soft: Float[Tensor, "gd gh gw"], frame: Frame, points: Int64[np.ndarray, "n 3"]) -> Float[np.ndarray, " n"]:
+    """Values 0..1 of a soft map at (d, h, w) voxels of the scan; they must lie inside the grid."""
+    valid = tuple(slice(*r) for r in frame.valid)
+    cells = soft.detach()[valid].float().cpu().numpy()
+    (d, d_weight), (h, h_weight), (w, w_weight) = (
+        _near(axis.back(), points[:, i]) for i, axis in enumerate(frame.axes)
+    )
+    values = cells[d[:, :, None, None], h[:, None, :, None], w[:, None, None, :]].astype(np.float64)
+    mixed = einsum(values, d_weight, h_weight, w_weight, "n i j k, n i, n j, n k -> n")
+    return np.asarray(np.clip(mixed, 0.0, 1.0), np.float64)
+
+
+def _near(
+    weights: Float[np.ndarray, "voxels cells"], rows: Int64[np.ndarray, " n"]
+) -> tuple[Int64[np.ndarray, "n m"], Float[np.ndarray, "n m"]]:
+    """The cells that count in each of the chosen rows of a banded matrix, and their weights."""
+    chosen = weights[rows]
+    first = (chosen != 0).argmax(1)
+    last = chosen.shape[1] - (chosen != 0)[:, ::-1].argmax(1)
+    cells = np.minimum(first[:, None] + np.arange((last - first).max()), chosen.shape[1] - 1)
+    inside = first[:, None] + np.arange(cells.shape[1]) < last[:, None]
+    return cells, np.where(inside, np.take_along_axis(chosen, cells, 1), 0.0)
