@@ -1,0 +1,185 @@
+"""One scan through the house: read, regions, model grid, tokens, scores, lesions, report."""
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from rect_classifier import to_scores
+from rect_core.anatomy import RegionMap, regions
+from rect_core.errors import ScanError
+from rect_core.findings import LOCALIZED
+from rect_core.preprocess import ModelInput, Preprocess
+from rect_core.raw import Check
+from rect_core.read import examine
+from rect_core.types import FindingScores, Lesions, PredictionRecord, Report, VisionTokens
+from rect_core.volume import Volume
+from rect_localizer import PromptTokens, measure
+from rect_reporter import write_report
+from rect_vlm.prediction import Prediction
+from rect_vlm.prompting import Prompting
+from rect_vlm.runinfo import describe_run
+
+if TYPE_CHECKING:
+    from rect_vlm.model import ReCTVLM
+
+TASKS = ("classification", "localization")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """One scan and what is wanted of it; see ReCTVLM.predict for the fields."""
+
+    source: Any
+    regions: Any = None
+    affine: Float[np.ndarray, "4 4"] | None = None
+    spacing_mm: tuple[float, float, float] | None = None
+    axes: str | None = None
+    case_id: str | None = None
+    report: bool = True
+    classification_threshold: float | Mapping[str, float] | None = None
+    localization_threshold: float = 0.5
+    allow_tilt: bool = False
+    prompting: Prompting | None = None
+
+    def __post_init__(self) -> None:
+        if not 0.0 < self.localization_threshold < 1.0:
+            raise ValueError(f"localization_threshold {self.localization_threshold} is not between 0 and 1")
+
+
+@dataclass
+class Clock:
+    """Seconds each named stage took."""
+
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Times what runs inside."""
+        start = time.perf_counter()
+        yield
+        self.seconds[name] = round(time.perf_counter() - start, 4)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Encoded:
+    """A scan on the model grid with its tokens."""
+
+    volume: Volume
+    checks: tuple[Check, ...]
+    regions: RegionMap
+    item: ModelInput
+    tokens: VisionTokens
+
+
+@torch.no_grad()
+def encode(model: "ReCTVLM", request: Request, clock: Clock | None = None) -> Encoded:
+    """Reads, checks and encodes one scan."""
+    clock = clock or Clock()
+    with clock.stage("read"):
+        volume, checks = read(request)
+    with clock.stage("regions"):
+        region_map = regions(volume, request.regions)
+    with clock.stage("preprocess"):
+        item = Preprocess(model.encoder.config.grid)(volume, region_map)
+    with clock.stage("encode"):
+        tokens = model.encoder.encode(item)
+    return Encoded(volume=volume, checks=checks, regions=region_map, item=item, tokens=tokens)
+
+
+def run(model: "ReCTVLM", request: Request, tasks: tuple[str, ...] = TASKS) -> Prediction:
+    """Reads, encodes and concludes; see `encode` and `conclude`."""
+    clock = Clock()
+    return conclude(model, request, encode(model, request, clock), tasks, clock)
+
+
+@torch.no_grad()
+def conclude(
+    model: "ReCTVLM", request: Request, seen: Encoded, tasks: tuple[str, ...] = TASKS, clock: Clock | None = None
+) -> Prediction:
+    """What the heads make of an encoded scan. A task that was not asked for leaves NaN scores or no asked findings,
+    and no report."""
+    clock = clock or Clock()
+    with clock.stage("classify"):
+        scores = _scores(model, seen.tokens, request, asked="classification" in tasks)
+    with clock.stage("localize"):
+        prob = _prob_maps(model, seen, request, asked="localization" in tasks)
+    with clock.stage("measure"):
+        lesions = _lesions(prob, seen, request)
+    record = PredictionRecord(
+        case_id=seen.volume.case_id,
+        weights_status=model.weights_status,
+        scores=scores,
+        assessed_masks=lesions.asked,
+        lesions=lesions.items,
+        warnings=(*seen.volume.warnings, *seen.regions.warnings, *lesions.warnings),
+    )
+    with clock.stage("report"):
+        report = _report(record, seen.item) if request.report and tasks == TASKS else None
+    return Prediction(
+        record=record,
+        lesions=lesions,
+        report=report,
+        volume=seen.volume,
+        regions=seen.regions,
+        frame=seen.item.frame,
+        prob_maps=prob,
+        run=describe_run(model, seen, request, clock.seconds),
+    )
+
+
+def read(request: Request) -> tuple[Volume, tuple[Check, ...]]:
+    """The volume and every check of the door; the first failed check raises ScanError."""
+    if isinstance(request.source, Volume):
+        return request.source, ()
+    seen = examine(
+        request.source,
+        affine=request.affine,
+        spacing_mm=request.spacing_mm,
+        axes=request.axes,
+        case_id=request.case_id,
+        allow_tilt=request.allow_tilt,
+    )
+    if seen.volume is None:
+        failed = next(check for check in seen.checks if check.status == "fail")
+        raise ScanError(failed.name, failed.message)
+    return seen.volume, seen.checks
+
+
+def _scores(model: "ReCTVLM", tokens: VisionTokens, request: Request, *, asked: bool) -> FindingScores:
+    prompts = request.prompting
+    labels = prompts.texts if prompts else model.classifier.config.labels
+    if not asked:
+        nan = (float("nan"),) * len(labels)
+        return FindingScores(labels=labels, logits=nan, prob=nan, threshold=nan)
+    vectors = prompts.encoder.vectors(prompts.texts).to(model.device) if prompts else None
+    logits = model.classifier(tokens, vectors)[0].float().cpu()
+    points = None if prompts else model.points
+    return to_scores(logits, threshold=request.classification_threshold, points=points, labels=labels)
+
+
+def _prob_maps(model: "ReCTVLM", seen: Encoded, request: Request, *, asked: bool) -> Float[Tensor, "k d h w"]:
+    if not asked:
+        return seen.item.voxels.new_zeros((0, *seen.item.frame.grid.shape))
+    prompts = request.prompting
+    tokens = PromptTokens(*prompts.encoder.sequences(prompts.texts)).to(model.device) if prompts else None
+    logits = model.localizer(seen.item.voxels[None].to(model.device), seen.tokens, tokens)
+    return torch.sigmoid(logits[0].float()).cpu()
+
+
+def _lesions(prob: Float[Tensor, "k d h w"], seen: Encoded, request: Request) -> Lesions:
+    if not prob.shape[0]:
+        return Lesions(asked=(), items=())
+    asked = request.prompting.names if request.prompting else LOCALIZED
+    threshold = request.localization_threshold
+    return measure(prob, seen.item.frame, seen.volume, seen.regions, findings=asked, threshold=threshold)
+
+
+def _report(record: PredictionRecord, item: ModelInput) -> Report:
+    return write_report(record, lung_outside=item.frame.lung_outside)

@@ -1,0 +1,1 @@
+"""Pictures of scans, lesions and regions, drawn with Pillow."""
