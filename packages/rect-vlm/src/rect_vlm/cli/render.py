@@ -15,11 +15,12 @@ from rect_vlm.cases import find_cases
 from rect_vlm.cli.common import Commands, stdout
 from rect_vlm.outputs import whole_folder
 from rect_vlm.render.montage import lesion_crop, overlay
+from rect_vlm.render.regions import region_picture
 
 
 def add_parser(commands: Commands) -> None:
     """Adds the command and its options."""
-    command = commands.add_parser("render", help="redraw the overlay and one crop a lesion from a saved prediction")
+    command = commands.add_parser("render", help="redraw the overlay, the regions and one crop a lesion of a saved prediction")
     command.add_argument("prediction", metavar="PREDICTION", help="folder of one case, as predict wrote it")
     command.add_argument("--scan", required=True, help="the scan it was made from")
     command.add_argument("--finding", choices=LOCALIZED, help="draw this finding only")
@@ -35,7 +36,7 @@ def add_parser(commands: Commands) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Draws overlay.png and lesions/<id>.png."""
+    """Draws overlay.png, regions.png and <lesion id>.png."""
     folder = Path(options.prediction)
     if not (folder / "findings.json").exists():
         raise ScanError(
@@ -62,6 +63,7 @@ def run(options: argparse.Namespace) -> int:
             slices=options.slices,
         )
         picture.save(partial / "overlay.png")
+        region_picture(volume, read_mask(folder / "regions.nii.gz", volume)).save(partial / "regions.png")
         for lesion in record.lesions:
             if lesion.finding in crops:
                 lesion_crop(

@@ -57,7 +57,8 @@ def lesions_table(lesions: tuple[Lesion, ...], *, most: int = 12) -> Table:
     """The largest lesions with their measures; the caption counts the rest."""
     table = Table(title="Lesions", title_justify="left", title_style="bold")
     for name in ("Lesion", "Side", "Region", "mm", "ml", "slices"):
-        table.add_column(name, justify="right" if name in {"mm", "ml"} else "left")
+        right, whole = name in {"mm", "ml"}, name in {"Lesion", "mm", "ml"}
+        table.add_column(name, justify="right" if right else "left", no_wrap=whole, overflow="fold")
     for x in sorted(lesions, key=lambda x: -x.volume_ml)[:most]:
         size = "-" if math.isnan(x.diameter_mm) else f"{x.diameter_mm:.0f} x {x.short_axis_mm:.0f}"
         table.add_row(x.id, x.side, x.region, size, f"{x.volume_ml:.2f}", f"{x.slices[0]}-{x.slices[1]}")
