@@ -190,3 +190,29 @@ def test_a_type_that_no_config_can_hold_is_the_authors_mistake() -> None:
         from_dict(Bad, {"what": [1]})
     with pytest.raises(TypeError, match="takes a dataclass instance"):
         to_dict(Grid)
+
+
+@pytest.mark.parametrize("written", ["010", "-012", "1:30", "190:20.5"])
+def test_numbers_that_yaml_1_1_reads_in_base_8_or_60_are_text(written: str) -> None:
+    """010 would be 8 and 1:30 would be 90: nobody who writes a config means that."""
+
+    @dataclass(frozen=True)
+    class Numbers:
+        rate: float = 0.0
+        name: str = ""
+
+    with pytest.raises(ValueError, match=rf"Numbers\.rate: expected a number, got str '{written}'"):
+        from_yaml(Numbers, f"rate: {written}")
+    found = from_yaml(Numbers, f"name: {written}")
+    assert found.name == written
+    assert from_yaml(Numbers, to_yaml(found)) == found
+
+
+@pytest.mark.parametrize("text", ["? [1, 2]\n: 3", "{[1]: 2}", "{{a: 1}: 2}"])
+def test_a_key_that_is_no_name_is_refused(text: str) -> None:
+    @dataclass(frozen=True)
+    class Numbers:
+        rate: float = 0.0
+
+    with pytest.raises(ValueError, match="is no name"):
+        from_yaml(Numbers, text)

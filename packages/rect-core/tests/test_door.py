@@ -130,6 +130,16 @@ def sheared() -> np.ndarray:
     return affine
 
 
+def analyze(folder: Path) -> Any:
+    """An Analyze 7.5 pair as nibabel loads it: with an affine that no header ever stated."""
+    nib.save(nib.AnalyzeImage(HU.transpose(2, 1, 0), AFFINE), folder / "scan.img")
+    return nib.load(folder / "scan.img")
+
+
+LEANING_MM = np.array([[6.0, 0, 0], [0, 6.0, 0], [0, 6.0 * np.tan(np.radians(12)), 6.0]])
+"""One row an axis: the slice axis leans toward the back."""
+
+
 def with_values(*values: float) -> np.ndarray:
     hu = HU.astype(np.float32)
     hu[3, 4, : len(values)] = values
@@ -260,6 +270,20 @@ BAD = [
     Bad("affine of three rows", "orientation", "(3, 3)", lambda f: HU, {"affine": np.eye(3)}),
     Bad("affine for a file", "orientation", "belong to an array", nifti, {"affine": np.eye(4)}),
     Bad("gantry tilt", "tilt", "12.0 degrees", lambda f: nifti(f, affine=sheared())),
+    Bad(
+        "gantry tilt in nrrd",
+        "tilt",
+        "12.0 degrees",
+        lambda f: nrrd_file(f, **{"space directions": LEANING_MM}),
+    ),
+    Bad(
+        "gantry tilt in mha",
+        "tilt",
+        "12.0 degrees",
+        lambda f: metaimage(f, TransformMatrix=" ".join(str(x) for x in (LEANING_MM / 6).ravel())),
+    ),
+    Bad("nrrd in centimetres", "orientation", "'cm'", lambda f: nrrd_file(f, **{"space units": ["cm", "cm", "cm"]})),
+    Bad("analyze image", "orientation", "Analyze", analyze),
     Bad("2-D", "dimensions", "2-D image", lambda f: nifti(f, HU[0])),
     Bad("4-D", "dimensions", "4-D image", lambda f: nifti(f, np.stack([HU, HU], -1))),
     Bad("one picture", "dimensions", "no volume", lambda f: nifti(f, HU[:1, :1])),

@@ -113,6 +113,18 @@ def test_a_mask_stored_in_other_axes_lies_on_the_same_voxels(tmp_path: Path, cod
     np.testing.assert_array_equal(read_mask(tmp_path / "m.nii.gz", volume), mask)
 
 
+def test_a_mask_of_a_scan_turned_by_45_degrees_comes_back(tmp_path: Path) -> None:
+    """Halfway between two world axes the last digits of a header name the axes: they must not part mask and scan."""
+    affine = np.eye(4)
+    affine[:3, 0], affine[:3, 2] = (1.34607757665, 1.34607759917, 0.0), (-0.93188202106, 0.93188200547, 0.0)
+    affine[:3, 1], affine[:3, 3] = (0.0, 0.0, 0.592397817346), (163.5955778306, 65.8734842754, -56.1557710339)
+    grid = StoredGrid(shape=(6, 7, 8), affine=affine)
+    hu = np.zeros(grid.house_shape, np.int16)
+    volume = Volume(hu=hu, affine=grid.house_affine, stored=grid, case_id="case")
+    save_mask(tmp_path / "m.nii.gz", labels(volume), volume, description="test")
+    np.testing.assert_array_equal(read_mask(tmp_path / "m.nii.gz", volume), labels(volume))
+
+
 def test_whole_floats_become_integers() -> None:
     volume = scan(code="SPL")
     found = read_mask(labels(volume, 300).astype(np.float64), volume)
@@ -171,6 +183,20 @@ def test_a_mask_that_does_not_fit_is_refused_naming_both(tmp_path: Path, name: s
     assert message.startswith("mask ")
     assert "\n" not in message
     assert str(tmp_path) not in message
+
+
+@pytest.mark.parametrize("kind", [nib.Nifti1Image, nib.AnalyzeImage])
+def test_a_mask_without_an_affine_is_refused_even_where_the_guess_fits(tmp_path: Path, kind: type) -> None:
+    """nibabel centres such an image and takes it for LAS: by chance that may be the scan's own grid."""
+    mask = np.ones((9, 8, 7), np.uint8)
+    path = tmp_path / ("mask.img" if kind is nib.AnalyzeImage else "mask.nii.gz")
+    nib.save(kind(mask, None), path)
+    guess = nib.load(path)
+    grid = StoredGrid(shape=mask.shape, affine=guess.affine)
+    hu = np.zeros(grid.house_shape, np.int16)
+    volume = Volume(hu=hu, affine=grid.house_affine, stored=grid, case_id="case")
+    with pytest.raises(ScanError, match="left and right are unknown"):
+        read_mask(guess, volume)
 
 
 def test_what_is_no_mask_is_not_written(tmp_path: Path) -> None:

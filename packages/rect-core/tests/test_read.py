@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from rect_core.errors import ScanError
-from rect_core.read import case_id_of, read_volume
+from rect_core.read import case_id_of, examine, read_volume
 from rect_core.volume import Volume
 
 ORIENTATIONS = ("LPS", "RAS", "PIR", "SPL", "LPI", "oblique")
@@ -297,6 +297,13 @@ def test_metaimage_encodings(tmp_path: Path, hu: np.ndarray, compress: bool, big
     np.testing.assert_allclose(volume.affine, house_affine(), atol=1e-6)
 
 
+def test_local_voxels_in_any_spelling_of_metaio(tmp_path: Path, hu: np.ndarray) -> None:
+    write_metaimage(tmp_path / "a.mha", stored_as(hu, house_affine(), "LPS"))
+    data = (tmp_path / "a.mha").read_bytes()
+    (tmp_path / "a.mha").write_bytes(data.replace(b"ElementDataFile = LOCAL", b"ElementDataFile = Local", 1))
+    np.testing.assert_array_equal(read_volume(tmp_path / "a.mha").hu, hu)
+
+
 def test_nifti2_and_big_endian_nifti(tmp_path: Path, hu: np.ndarray) -> None:
     nib.save(nib.Nifti2Image(hu, house_affine()), tmp_path / "two.nii.gz")
     header = nib.Nifti1Header(endianness=">")
@@ -316,6 +323,18 @@ def test_the_sform_is_used_before_the_qform_and_a_conflict_is_told(tmp_path: Pat
     volume = read_volume(tmp_path / "two.nii.gz")
     np.testing.assert_allclose(volume.affine, house_affine(), atol=1e-4)
     assert any("sform and qform" in warning for warning in volume.warnings)
+
+
+def test_a_conflict_that_leaves_two_opposite_corners_in_place_is_told(tmp_path: Path, hu: np.ndarray) -> None:
+    """Rows and columns swapped: the first and the last voxel stay where they are, all else is transposed."""
+    square = hu[:, : min(hu.shape[1:]), : min(hu.shape[1:])]
+    image = nib.Nifti1Image(square, house_affine())
+    image.set_sform(house_affine(), code=1)
+    image.set_qform(house_affine()[:, [0, 2, 1, 3]], code=1)
+    nib.save(image, tmp_path / "swapped.nii.gz")
+    checks = {row.name: row for row in examine(tmp_path / "swapped.nii.gz").checks}
+    assert checks["orientation"].status == "warn"
+    assert "sform and qform" in checks["orientation"].message
 
 
 def test_a_qform_alone_is_enough(tmp_path: Path, hu: np.ndarray) -> None:

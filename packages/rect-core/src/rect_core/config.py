@@ -21,16 +21,34 @@ _FLOAT = re.compile(r"[-+]?(\d[\d_]*)(\.\d*)?[eE][-+]?\d+$|[-+]?\.\d+[eE][-+]?\d
 
 
 class _Loader(yaml.SafeLoader):
-    """SafeLoader that reads 1e-4 as a float and refuses a key given twice."""
+    """SafeLoader that reads 1e-4 as a float, 010 and 1:30 as text, and refuses a key given twice."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen: set[Any] = set()
         for key_node, _ in node.value:
             key = self.construct_object(key_node, deep=True)
+            if isinstance(key, list | dict):
+                raise ValueError(f"key {_shown(key)} is no name (line {key_node.start_mark.line + 1})")
             if key in seen:
                 raise ValueError(f"key {key!r} is given twice (line {key_node.start_mark.line + 1})")
             seen.add(key)
         return super().construct_mapping(node, deep)
+
+
+def _number(kind: str) -> Callable[[_Loader, yaml.ScalarNode], Any]:
+    """A number, but text where YAML 1.1 would read base 8 (010 is 8) or 60 (1:30 is 90); YAML 1.2 dropped both."""
+
+    def construct(loader: _Loader, node: yaml.ScalarNode) -> Any:
+        text = str(node.value)
+        if ":" in text or re.fullmatch(r"[-+]?0[0-7_]+", text):
+            return text
+        return loader.construct_yaml_int(node) if kind == "int" else loader.construct_yaml_float(node)
+
+    return construct
+
+
+for _kind in ("int", "float"):
+    _Loader.add_constructor(f"tag:yaml.org,2002:{_kind}", _number(_kind))
 
 
 class _Dumper(yaml.SafeDumper):

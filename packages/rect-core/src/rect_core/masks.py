@@ -94,25 +94,31 @@ def _raw(source: Any, volume: Volume) -> RawScan:
 
 
 def _grid(raw: RawScan, volume: Volume) -> StoredGrid:
-    """The mask's own grid, once it is known to be the scan's."""
+    """The mask's own grid, once it is known to be the scan's. An affine that the header does not state is a guess: it
+    counts for nothing, even where it fits by chance."""
     i, j, k = raw.array.shape
-    blank = np.array_equal(raw.affine, np.eye(4)) or any(
-        c.name == "orientation" and c.status == "fail" for c in raw.checks
-    )
     usable = affine_check(raw).status == "pass"
-    if usable:
-        grid = StoredGrid(shape=(i, j, k), affine=raw.affine)
+    grid = StoredGrid(shape=(i, j, k), affine=raw.affine) if usable else None
+    stated = not any(c.name == "orientation" and c.status == "fail" for c in raw.checks)
+    if grid is not None and stated:
+        if grid.same_as(volume.stored):
+            return volume.stored  # whose axes have one name, where rounding could give the mask's another
         house = StoredGrid(shape=grid.house_shape, affine=grid.house_affine)
         if house.same_as(StoredGrid(shape=volume.shape, affine=volume.affine)):
             return grid
-    if blank and raw.array.shape == volume.stored.shape:
-        raise ScanError(
+    raise _elsewhere(raw, grid, volume, stated=stated)
+
+
+def _elsewhere(raw: RawScan, grid: StoredGrid | None, volume: Volume, *, stated: bool) -> ScanError:
+    """The error of a mask that does not lie on the scan's voxels."""
+    if raw.array.shape == volume.stored.shape and (not stated or np.array_equal(raw.affine, np.eye(4))):
+        return ScanError(
             "mask",
             f"mask {raw.name} has a blank or identity affine, so its left and right are unknown: copy the affine of "
             f"the scan {volume.case_id!r} to it (masks of ReXGroundingCT need this)",
         )
-    there = f"{_size(raw.array.shape)} voxels" + (f" ({_place(grid)})" if usable else " and a singular affine")
-    raise ScanError(
+    there = f"{_size(raw.array.shape)} voxels" + (" and a singular affine" if grid is None else f" ({_place(grid)})")
+    return ScanError(
         "mask",
         f"mask {raw.name} has {there} but the scan {volume.case_id!r} has {_size(volume.stored.shape)} "
         f"({_place(volume.stored)}): resample the mask to the scan's grid first",

@@ -78,6 +78,10 @@ class Volume:
     def __post_init__(self) -> None:
         if self.hu.shape != self.stored.house_shape:
             raise ValueError(f"volume has {self.hu.shape} voxels but its stored grid says {self.stored.house_shape}")
+        if not np.allclose(self.affine, self.stored.house_affine, rtol=0, atol=1e-3):
+            raise ValueError(
+                f"volume {self.case_id!r} has another affine than its stored grid: give stored.house_affine"
+            )
         if self.hu.dtype not in (np.int16, np.float32):
             raise ValueError(f"volume {self.case_id!r} is {self.hu.dtype}: give int16 or float32 Hounsfield units")
 

@@ -40,7 +40,6 @@ def read_image(image: Any) -> RawScan:
     Raises ScanError("file" | "dimensions"); a blank affine is a failed "orientation" row.
     """
     from nibabel.arrayproxy import ArrayProxy
-    from nibabel.nifti1 import Nifti1Header
 
     path = image.get_filename()
     name = Path(path).name if path else "the image"
@@ -52,10 +51,6 @@ def read_image(image: Any) -> RawScan:
         raise ScanError("file", f"{name}: the voxels cannot be read: copy the file again from its source") from error
     check_grid(name, array.shape, array.dtype)
     slope, intercept = (1.0, 0.0) if proxy is None else (float(proxy.slope), float(proxy.inter))
-    header = image.header
-    found = orientation_check(header, name) if isinstance(header, Nifti1Header) else None
-    if image.affine is None:
-        found = Check("orientation", "fail", f"{name}: blank affine: give the image its affine")
     return RawScan(
         array=rescale(_own(array).reshape(shape), slope, intercept),
         affine=np.eye(4) if image.affine is None else np.asarray(image.affine, np.float64),
@@ -63,8 +58,27 @@ def read_image(image: Any) -> RawScan:
         case_id=case_id_of(name) if path else _NAME,
         format="nibabel image",
         rescaled=True if (slope, intercept) != (1.0, 0.0) else None,
-        checks=(found,) if found else (),
+        checks=(found,) if (found := _orientation(image, name)) else (),
     )
+
+
+def _orientation(image: Any, name: str) -> Check | None:
+    """The "orientation" row that only the header can fill."""
+    from nibabel.analyze import AnalyzeHeader
+    from nibabel.nifti1 import Nifti1Header
+
+    if image.affine is None:
+        return Check("orientation", "fail", f"{name}: blank affine: give the image its affine")
+    if isinstance(image.header, Nifti1Header):
+        return orientation_check(image.header, name)
+    if isinstance(image.header, AnalyzeHeader):
+        # what nibabel calls its affine is a guess: the format has no field for it
+        return Check(
+            "orientation",
+            "fail",
+            f"{name}: an Analyze image does not state left and right: convert the original scan to NIfTI",
+        )
+    return None
 
 
 def _own(array: Shaped[np.ndarray, "..."]) -> Shaped[np.ndarray, "..."]:

@@ -46,7 +46,7 @@ def read_metaimage(path: Path) -> RawScan:
         header = _header(file, name)
         dtype = _dtype(header, name)
         shape = check_grid(name, tuple(int(n) for n in _numbers(header, "DimSize", name)), dtype)
-        if header["ElementDataFile"] == "LOCAL":
+        if header["ElementDataFile"].upper() == "LOCAL":  # MetaIO reads three spellings
             array = _voxels(file, path, header, shape, dtype)
         else:
             data = beside(path, header["ElementDataFile"])

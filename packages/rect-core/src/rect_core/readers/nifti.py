@@ -6,6 +6,7 @@ The header is nibabel's to interpret (sform before qform); the voxels are read b
 import logging
 import math
 from io import BufferedIOBase
+from itertools import product
 from pathlib import Path
 from typing import Any, Final
 
@@ -68,7 +69,7 @@ def orientation_check(header: Any, name: str) -> Check | None:
             "orientation", "fail", f"{name}: the header gives {sizes} mm as voxel size: write the true spacing"
         )
     if np.array_equal(affine_of(header), np.eye(4)):
-        return Check("orientation", "warn", f"{name}: the affine is exactly the identity: was the true one lost?")
+        return Check("orientation", "warn", "the affine is exactly the identity: was the true one lost?")
     return _disagreement(header) if qform > 0 and sform > 0 else None
 
 
@@ -89,10 +90,10 @@ def _disagreement(header: Any) -> Check | None:
         qform = np.asarray(header.get_qform(), np.float64)
     except (HeaderDataError, ValueError):
         return None
-    far = np.array([[0.0, 0.0, 0.0], [n - 1.0 for n in header.get_data_shape()[:3]]]) if header["dim"][0] >= 3 else None
-    if far is None:
+    if header["dim"][0] < 3:
         return None
-    apart = np.abs(apply_affine(qform, far) - apply_affine(affine_of(header), far)).max()
+    corners = np.array(list(product(*[(0.0, n - 1.0) for n in header.get_data_shape()[:3]])))
+    apart = np.abs(apply_affine(qform, corners) - apply_affine(affine_of(header), corners)).max()
     if not apart > 1.0:
         return None
     return Check("orientation", "warn", f"sform and qform place the scan {apart:.0f} mm apart: the sform is used")

@@ -39,6 +39,9 @@ _TYPES: Final = {
     "f4": ("float",),
     "f8": ("double",),
 }
+_MILLIMETRES: Final = {"mm", "millimeter", "millimeters", "millimetre", "millimetres", "", "???"}
+"""And what writers put where they know no unit."""
+
 _GZIP: Final = ("gzip", "gz")
 _BZIP2: Final = ("bzip2", "bz2")
 
@@ -165,6 +168,11 @@ def _affine(header: Mapping[str, Any], name: str) -> tuple[Float[np.ndarray, "4 
         return affine, f"{name}: blank affine (no 'space directions' for three axes): write the true ones"
     if np.shape(origin) != (3,):
         return affine, f"{name}: 'space origin' has no three numbers: write the true ones"
+    if other := set(header.get("space units", ())) - _MILLIMETRES:
+        return (
+            affine,
+            f"{name}: NRRD space units {str(min(other))[:16]!r} instead of 'mm': write the scan in millimetres",
+        )
     to_ras = np.array(_TO_RAS[space])
     affine[:3, :3] = to_ras[:, None] * np.asarray(directions, float).T
     affine[:3, 3] = to_ras * np.asarray(origin, float)

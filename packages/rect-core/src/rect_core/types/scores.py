@@ -4,6 +4,7 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -77,7 +78,8 @@ class OperatingPoints:
     """Fitted on held-out data by rect-eval, applied by the classifier: prob = sigmoid(scale * logit + bias), then,
     where a label has knots, the monotone piecewise-linear map through them (isotonic regression).
 
-    thresholds: objective ("f1", "youden", "crg", "sensitivity_0.9", ...) -> one cut a label.
+    thresholds: objective ("f1", "youden", "crg", "sensitivity_0.9", ...) -> one cut a label. Raises ValueError for
+    lists of other lengths, unknown labels, and knots that fall or leave 0..1.
     """
 
     labels: tuple[str, ...] = LABELS
@@ -93,6 +95,12 @@ class OperatingPoints:
                 raise ValueError(f"operating points: {name} has {len(values)} values for {len(self.labels)} labels")
         if unknown := set(self.isotonic) - set(self.labels):
             raise ValueError(f"operating points: isotonic knots for unknown labels {sorted(unknown)}")
+        for label, knots in self.isotonic.items():
+            if not knots or not all(_rise(along) for along in zip(*knots, strict=True)):
+                raise ValueError(
+                    f"operating points: isotonic knots of {label} must be one or more points that rise within 0..1: "
+                    "fit them again"
+                )
 
     def save(self, path: Path | str) -> None:
         """Writes `operating_points.json`."""
@@ -106,6 +114,11 @@ class OperatingPoints:
         data["thresholds"] = {name: tuple(cuts) for name, cuts in data["thresholds"].items()}
         data["isotonic"] = {name: tuple((x, y) for x, y in knots) for name, knots in data["isotonic"].items()}
         return cls(**data)
+
+
+def _rise(values: tuple[float, ...]) -> bool:
+    """Whether numbers never fall and lie within 0..1; NaN does neither."""
+    return all(a <= b for a, b in pairwise((0.0, *values, 1.0)))
 
 
 def _null_for_nan(value: float) -> float | None:
