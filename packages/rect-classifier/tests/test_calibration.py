@@ -80,6 +80,15 @@ def test_undefined_logits_are_refused_by_name() -> None:
         to_scores(torch.tensor([0.0, float("nan")]), labels=AB)
 
 
+@pytest.mark.parametrize(
+    "knots",
+    [(), ((0.5, 0.2), (0.1, 0.4)), ((0.1, 0.4), (0.5, 0.2)), ((0.1, 0.4), (0.5, 1.2)), ((0.1, float("nan")),)],
+)
+def test_knots_that_are_no_rising_map_of_probabilities_are_refused(knots: tuple[tuple[float, float], ...]) -> None:
+    with pytest.raises(ValueError, match=r"isotonic knots of b must be one or more points that rise within 0\.\.1"):
+        points(isotonic={"b": knots})
+
+
 def test_points_or_logits_of_other_labels_are_refused() -> None:
     with pytest.raises(ValueError, match="operating points are for the labels"):
         to_scores(torch.zeros(18), points=points())

@@ -1,6 +1,7 @@
 """The text-prompt head on random tokens."""
 
 import dataclasses
+import math
 from collections.abc import Callable
 
 import pytest
@@ -91,6 +92,27 @@ def test_tokens_of_another_width_are_refused(head: Classifier, make_tokens: Make
         head(make_tokens(width=16))
 
 
+def test_what_all_stored_prompts_share_does_not_count(head: Classifier, make_tokens: MakeTokens) -> None:
+    noise = torch.randn(18, 24, generator=torch.Generator().manual_seed(0))
+    alike = torch.nn.functional.normalize(1 + 0.05 * noise, dim=-1)
+    head.store_prompts(alike)
+    logits = head(make_tokens())
+    assert logits.std(1).min() > 0.3
+
+
+def test_the_scale_of_the_cosine_ends_at_100(head: Classifier, make_tokens: MakeTokens) -> None:
+    with torch.no_grad():
+        head.log_scale.fill_(math.log(100.0))
+        limit = head(make_tokens())
+        head.log_scale.fill_(9.0)
+    assert torch.equal(head(make_tokens()), limit)
+
+
+def test_prompts_of_another_width_are_refused(head: Classifier, make_tokens: MakeTokens) -> None:
+    with pytest.raises(ValueError, match="prompts are 16 wide but the classifier reads 24: use the text encoder"):
+        head(make_tokens(), torch.randn(3, 16))
+
+
 def test_untrained_weights_and_prompts_come_from_the_seed() -> None:
     one, same, other = (Classifier.untrained(CONFIG, seed=seed) for seed in (1, 1, 2))
     assert one.fingerprint == same.fingerprint != other.fingerprint
@@ -163,6 +185,27 @@ def test_asymmetric_loss_without_asymmetry_is_cross_entropy() -> None:
     torch.testing.assert_close(plain, masked_bce(logits, labels))
 
 
+@pytest.mark.parametrize("gamma", [0.0, 0.5, 2.0])
+def test_asymmetric_loss_has_finite_gradients_however_sure_the_head_is(gamma: float) -> None:
+    logits = torch.tensor([[-200.0, 200.0, -200.0, 200.0, 0.0]], requires_grad=True)
+    labels = torch.tensor([[0.0, 0.0, 1.0, 1.0, 1.0]])
+    for margin in (0.0, 0.05):
+        loss = masked_asymmetric(logits, labels, gamma_positive=gamma, gamma_negative=gamma, margin=margin)
+        (grad,) = torch.autograd.grad(loss, logits)
+        assert loss.isfinite()
+        assert grad.isfinite().all()
+
+
+def test_asymmetric_loss_follows_its_definition() -> None:
+    prob, gamma, margin = 0.8, 2.0, 0.05
+    logit = torch.tensor([[math.log(prob / (1 - prob))]])
+    sizes = {"gamma_positive": gamma, "gamma_negative": gamma, "margin": margin}
+    positive = masked_asymmetric(logit, torch.ones(1, 1), **sizes)
+    negative = masked_asymmetric(logit, torch.zeros(1, 1), **sizes)
+    assert positive.item() == pytest.approx(-((1 - prob) ** gamma) * math.log(prob), rel=1e-4)
+    assert negative.item() == pytest.approx(-((prob - margin) ** gamma) * math.log(1 - prob + margin), rel=1e-4)
+
+
 def test_asymmetric_loss_ignores_easy_negatives() -> None:
     easy, hard = torch.full((1, 1), -4.0), torch.full((1, 1), 2.0)
     assert masked_asymmetric(easy, torch.zeros(1, 1)) == 0
@@ -180,7 +223,9 @@ def test_presets_build_with_the_encoder_widths(config: ClassifierConfig) -> None
     ("wrong", "message"),
     [
         ({"width": 30, "heads": 4}, "width 30 is not a multiple of heads 4"),
-        ({"text_width": 0}, "text_width 0"),
+        ({"text_width": 0}, "text_width is 0: give at least 1"),
+        ({"width": 0}, "width is 0: give at least 1"),
+        ({"heads": 0}, "heads is 0: give at least 1"),
         ({"labels": ("a",)}, "two or more"),
         ({"labels": ("a", "a")}, "different"),
     ],

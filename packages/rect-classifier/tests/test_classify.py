@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from rect_classifier import Classifier, ClassifierConfig, classify
+from rect_core.anatomy import regions
 from rect_core.errors import ScanError
 from rect_core.findings import LABELS
 from rect_core.preprocess import GridConfig
@@ -45,6 +46,15 @@ def test_one_scan_in_its_scores_out_with_the_encoder_beside_the_head(chest: Volu
     assert all(0 < p < 1 for p in scores.prob)
     assert len(set(scores.prob)) == 18
     assert scores == classify(chest, model=weights / "classifier", encoder=weights / "encoder")
+
+
+def test_threshold_and_regions_of_the_caller_are_used(chest: Volume, weights: Path) -> None:
+    plain = classify(chest, model=weights / "classifier")
+    labels = regions(chest).labels
+    fewer = chest.stored.to_stored(np.where(labels > 6, 20, labels))
+    scores = classify(chest, model=weights / "classifier", threshold=0.9, regions=fewer)
+    assert scores.threshold == (0.9,) * 18
+    assert scores.prob != plain.prob
 
 
 def test_operating_points_beside_the_weights_are_applied(chest: Volume, weights: Path) -> None:

@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from rect_core.errors import ScanError
+from rect_core.findings import region_value
 from rect_core.types import VisionTokens
 from rect_encoder import TINY, EncodedScan, VisionEncoder, embed, encode
 
@@ -69,6 +70,15 @@ def test_one_vector_a_scan(sample: Path, encoder: VisionEncoder, encoded: Encode
     assert vector.shape == (192,)
     assert vector.dtype == np.float32
     np.testing.assert_allclose(vector, encoded.tokens.pooled[0].numpy(), rtol=1e-4, atol=1e-5)
+
+
+def test_a_given_region_map_is_the_one_that_is_read(encoded: EncodedScan, encoder: VisionEncoder) -> None:
+    labels = np.where(encoded.regions.labels == region_value("heart"), region_value("liver"), encoded.regions.labels)
+    given = encode(encoded.volume, model=encoder, regions=encoded.volume.stored.to_stored(labels))
+    assert given.regions.origin == "given"
+    assert np.array_equal(given.regions.labels, labels)
+    assert not given.tokens.region_present[0, region_value("heart") - 1]
+    assert not torch.equal(given.tokens.pooled, encoded.tokens.pooled)
 
 
 def test_a_mirrored_chest_gives_another_vector(encoded: EncodedScan, encoder: VisionEncoder) -> None:

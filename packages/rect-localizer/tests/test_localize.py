@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from rect_core.findings import LOCALIZED
+from rect_core.anatomy import regions
+from rect_core.findings import LOCALIZED, REGIONS
 from rect_core.preprocess import GridConfig
 from rect_core.read import read_volume
 from rect_core.volume import Volume
@@ -64,6 +65,17 @@ def test_one_scan_in_its_lesions_out_on_the_scans_own_voxels(chest: Volume, weig
         assert dense.shape == chest.shape
         assert [x.voxels for x in found.of(finding)] == np.bincount(dense.ravel())[1:].tolist()
     assert all(x.prob >= 0.5 and x.volume_ml > 0 and x.diameter_mm >= x.short_axis_mm > 0 for x in found)
+
+
+def test_threshold_and_regions_of_the_caller_are_used(chest: Volume, weights: Path) -> None:
+    model = Localizer.from_pretrained(weights / "localizer")
+    with torch.no_grad():
+        model.unet.head.prior.add_(4.4)
+    labels = regions(chest).labels
+    fewer = chest.stored.to_stored(np.where(labels > 6, 20, labels))
+    found, everywhere = (localize(chest, model=model, threshold=t, regions=fewer) for t in (0.5, 0.01))
+    assert {x.region for x in found} <= {*REGIONS[:6], REGIONS[19], "outside the body"}
+    assert sum(x.voxels for x in everywhere) > sum(x.voxels for x in found)
 
 
 def test_a_head_in_memory_needs_its_encoder_named(chest: Volume, weights: Path) -> None:

@@ -15,7 +15,7 @@ from rect_localizer.denoiser import restoration_loss
 from rect_localizer.loss import outline_loss, soft_dice
 from rect_localizer.model import Localizer
 from rect_localizer.prompts import PromptTokens, corrupt
-from rect_localizer.unet import kernels
+from rect_localizer.unet import Head, SharedDecoder, kernels
 
 MakeTokens = Callable[..., VisionTokens]
 
@@ -89,6 +89,42 @@ def test_patches_regions_voxels_and_words_all_matter(
         model(voxels, tokens, PromptTokens(prompts.vectors.flip(1), prompts.mask.flip(1))),
     ]
     assert all((other - logits).abs().max() > 1e-4 for other in changed)
+
+
+def test_the_denoiser_runs_once_with_all_asked_prompts_as_context(
+    model: Localizer, make_tokens: MakeTokens, voxels: Tensor, prompts: PromptTokens
+) -> None:
+    sizes: list[torch.Size] = []
+    model.denoiser.register_forward_hook(lambda _, __, restored: sizes.append(restored.shape))
+    together = model(voxels, make_tokens(), prompts)
+    assert sizes == [(1, 4, 5, 16)]
+    fewer = model(voxels, make_tokens(), PromptTokens(prompts.vectors[:2], prompts.mask[:2]))
+    assert (fewer - together[:, :2]).abs().max() > 1e-5
+
+
+def test_image_skips_reach_the_decoder_at_every_level(config: LocalizerConfig) -> None:
+    decoder = SharedDecoder(config)
+    levels = [torch.randn(1, 8, 8, 32, 32), torch.randn(1, 16, 4, 16, 16), torch.randn(1, 24, 4, 8, 8)]
+    finest = decoder(list(levels))[0]
+    assert finest.shape == levels[0].shape
+    for i, level in enumerate(levels):
+        changed = [*levels[:i], torch.randn_like(level), *levels[i + 1 :]]
+        assert (decoder(changed)[0] - finest).abs().max() > 1e-3
+
+
+def test_a_closed_gate_shuts_out_what_counts_inside_a_finding_alone(config: LocalizerConfig) -> None:
+    head, width = Head(config), config.channels[0]
+    shared, words = torch.randn(1, width, 4, 8, 8), torch.randn(1, 2, 3, 16)
+
+    def logits(gate: float) -> Tensor:
+        coarse = torch.stack([torch.zeros(1, 2, 2, 4, 4), torch.full((1, 2, 2, 4, 4), gate)], 2)
+        return head(shared, coarse, words, torch.ones(2, 3, dtype=torch.bool))
+
+    closed, opened = logits(-100.0), logits(100.0)
+    with torch.no_grad():
+        head.weigh.weight[width:] += 1.0
+    assert torch.equal(logits(-100.0), closed)
+    assert (logits(100.0) - opened).abs().max() > 0.1
 
 
 def test_scans_of_a_batch_do_not_mix(model: Localizer, make_tokens: MakeTokens, voxels: Tensor) -> None:
@@ -235,6 +271,17 @@ def test_corruption_damages_its_share_of_the_words_and_no_padding() -> None:
     assert torch.equal(again.vectors, noisy.vectors)
 
 
+def test_a_damaged_word_counts_four_times_and_padding_nothing(prompts: PromptTokens) -> None:
+    clean = prompts.normed[None]
+    damaged = torch.zeros_like(prompts.mask)
+    damaged[0, 0] = True
+    off = {"damaged": torch.zeros_like(clean), "kept": torch.zeros_like(clean), "padding": torch.zeros_like(clean)}
+    off["damaged"][0, 0, 0], off["kept"][0, 0, 1], off["padding"][0, 2, 4] = 1.0, 1.0, 1.0
+    loss = {name: restoration_loss(clean + error, prompts, damaged).item() for name, error in off.items()}
+    words = prompts.mask.sum().item() + 3
+    assert loss == pytest.approx({"damaged": 4 / words, "kept": 1 / words, "padding": 0.0})
+
+
 def test_a_prompt_without_words_is_refused() -> None:
     with pytest.raises(ValueError, match="no words"):
         PromptTokens(torch.randn(2, 3, 4), torch.tensor([[True, True, False], [False] * 3]))
@@ -289,6 +336,10 @@ def test_kernels_are_flat_while_slices_are_thick() -> None:
         ({"gated": 5}, r"gated 5 must lie in 1\.\.4"),
         ({"denoiser_width": 100}, "denoiser_width 100"),
         ({"findings": ("a", "a")}, "different names"),
+        ({"groups": 0}, "groups is 0: give at least 1"),
+        ({"denoiser_heads": 0}, "denoiser_heads is 0: give at least 1"),
+        ({"text_length": 0}, "text_length is 0: give at least 1"),
+        ({"channels": (8, 16, 0, 64, 64)}, r"channels \(8, 16, 0, 64, 64\): give at least 1"),
     ],
 )
 def test_a_config_that_cannot_work_is_refused(wrong: dict[str, object], message: str) -> None:

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 
 import numpy as np
@@ -246,6 +246,54 @@ def test_beside_the_lungs_the_midline_of_the_body_decides(make_scan: MakeScan) -
     for side, (x, y) in place.items():
         lesion = only(scan.measure(ellipsoid((x, y, 0.0), (10.0, 2.0, 20.0))))
         assert (lesion.side, lesion.region) == (side, "rest of the body")
+
+
+def test_a_lesion_that_only_grazes_a_lung_takes_the_side_it_lies_on(make_scan: MakeScan) -> None:
+    scan = make_scan()
+    grazing = either(box((20.0, 71.0, -60.0), (90.0, 75.0, 60.0)), box((-11.0, 68.0, -5.0), (30.0, 72.5, 5.0)))
+    lesion = only(scan.measure(grazing, findings=("consolidation",)))
+    assert lesion.side == "right"
+    right = scan.regions.labels.copy()
+    right[(right >= 1) & (right <= 3) & scan.inside(grazing)] = 20
+    only_left = replace(scan, regions=RegionMap(labels=right, origin="given"))
+    assert only(only_left.measure(grazing, findings=("consolidation",))).side == "right"
+
+
+@pytest.mark.parametrize("x", [30.0, 90.0])
+def test_with_one_lung_alone_the_middle_of_the_body_decides(make_scan: MakeScan, x: float) -> None:
+    scan = make_scan()
+    labels = scan.regions.labels.copy()
+    labels[(labels >= 4) & (labels <= 6)] = 20
+    alone = replace(scan, regions=RegionMap(labels=labels, origin="given"))
+    beside = ellipsoid((x, 72.5, 0.0), (10.0, 2.0, 20.0))
+    assert only(alone.measure(beside)).side == "right"
+    assert only(alone.measure(ellipsoid((-x, 72.5, 0.0), (10.0, 2.0, 20.0)))).side == "left"
+
+
+@pytest.mark.parametrize("axes", AXES)
+def test_effusions_lie_on_their_own_side_or_around_the_heart(make_scan: MakeScan, axes: str) -> None:
+    scan = make_scan(axes)
+    right = box((20.0, -75.0, -85.0), (105.0, -50.0, 0.0))
+    left = box((-105.0, -75.0, -85.0), (-20.0, -50.0, -30.0))
+    heart = box((-8.0, -30.0, -40.0), (8.0, 30.0, 20.0))
+    found = scan.measure(either(right, left), heart, findings=("pleural_effusion", "pericardial_effusion"))
+    one, other, around = found.items
+    assert [x.side for x in found] == ["right", "left", "midline"]
+    assert one.centroid_ras_mm == pytest.approx((62.5, -62.5, -42.5), abs=1.5)
+    assert other.centroid_ras_mm == pytest.approx((-62.5, -62.5, -57.5), abs=1.5)
+    assert around.centroid_ras_mm == pytest.approx((0.0, 0.0, -10.0), abs=1.5)
+
+
+def test_the_midline_is_that_of_the_chest_wherever_the_scanner_puts_it(make_scan: MakeScan) -> None:
+    scan = make_scan()
+    there = scan.volume.stored.affine.copy()
+    there[0, 3] += 300.0
+    grid = replace(scan.volume.stored, affine=there)
+    moved = replace(scan, volume=replace(scan.volume, stored=grid, affine=grid.house_affine))
+    for side, x in {"right": 340.0, "left": 260.0, "midline": 300.0}.items():
+        lesion = only(moved.measure(ellipsoid((x, 72.5, 0.0), (10.0, 2.0, 20.0))))
+        assert lesion.side == side
+        assert lesion.centroid_ras_mm == pytest.approx((x, 72.5, 0.0), abs=1.5)
 
 
 def test_a_pleural_effusion_is_named_after_the_pleura_or_lung_it_touches(make_scan: MakeScan) -> None:

@@ -137,7 +137,7 @@ def test_laterality_words_are_the_lesions_sides(draft: dict[str, Any]) -> None:
         sides = set[str]().union(*(SIDES[lesion.side] for lesion in cited))
         loose = {x.region.split(" ")[0] for x in cited if x.side in ("midline", "bilateral")} & {"right", "left"}
         assert words <= sides | loose, text
-        assert sides <= words or "around the heart" in text, text
+        assert sides <= words or "around the heart" in text or "elsewhere" in text, text
 
 
 @settings(max_examples=60, deadline=None)

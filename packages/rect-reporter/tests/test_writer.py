@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from rect_core.findings import LABELS, LOCALIZED, NOT_ASSESSED
+from rect_core.findings import LABELS, LOCALIZED, NOT_ASSESSED, REGIONS
 from rect_core.types import FindingScores, Lesion, PredictionRecord, Report, WeightsStatus
 from rect_reporter import evidence_ids, report_from_findings, write_report
 
@@ -92,12 +92,89 @@ def test_effusion_on_both_sides_is_summed_by_side(record: Writer, lesion: Callab
     assert "Pleural effusion on both sides, 165 ml." in report.section("impression")
 
 
+def test_very_many_lesions_are_summed_up_by_their_three_commonest_places(
+    record: Writer, lesion: Callable[..., Lesion]
+) -> None:
+    regions = [*REGIONS[:6], "left upper zone", "left upper zone", "liver", "right lower zone", "spine"] * 10
+    nodules = [
+        lesion(
+            instance=n,
+            diameter_mm=9.0 - n / 50,
+            side=region.split()[0] if " zone" in region else "right",
+            region=region,
+        )
+        for n, region in enumerate(regions, start=1)
+    ]
+    report = write_report(record({"Lung nodule": 0.97}, tuple(nodules)))
+    places = (
+        "in the left upper zone (30), in the right lower zone (20), in the right middle zone (ten) and elsewhere (49)"
+    )
+    (rest,) = sentences_with(report, "The others lie")
+    assert rest == f"The others lie {places}, and measure 6.8 to 9.0 mm."
+    assert len(report.section("findings")) < 1500
+
+
+def test_lesions_of_few_places_are_counted_in_each(record: Writer, lesion: Callable[..., Lesion]) -> None:
+    places = ["right upper zone", *REGIONS[:3]]
+    nodules = tuple(lesion(instance=n, region=region) for n, region in enumerate(places, start=1))
+    text = write_report(record({"Lung nodule": 0.97}, nodules)).section("findings")
+    assert (
+        "in the right upper zone (one), in the right middle zone (one) and in the right lower zone (one), and" in text
+    )
+
+
+def test_the_other_of_two_lesions_is_given_with_both_its_sizes(record: Writer, lesion: Callable[..., Lesion]) -> None:
+    other = lesion(instance=2, diameter_mm=4.1, short_axis_mm=3.3, side="left", region="left lower zone")
+    text = write_report(record({"Lung nodule": 0.97}, (lesion(), other))).section("findings")
+    assert "The other lies in the left lower zone and measures 4.1 x 3.3 mm." in text
+
+
+def test_a_pleural_effusion_has_a_side_and_no_lung_zone(record: Writer, lesion: Callable[..., Lesion]) -> None:
+    fluid = lesion(
+        "pleural_effusion", volume_ml=340.0, diameter_mm=140.0, short_axis_mm=30.0, region="right lower zone"
+    )
+    report = write_report(record({"Pleural effusion": 0.97}, (fluid,)))
+    assert "A pleural effusion of 340 ml is observed on the right (140 x 30 mm" in report.section("findings")
+    assert "Pleural effusion on the right, 340 ml." in report.section("impression")
+
+
+def test_the_largest_part_of_an_effusion_keeps_its_side(record: Writer, lesion: Callable[..., Lesion]) -> None:
+    parts = tuple(lesion("pleural_effusion", n, volume_ml=50.0 / n, side="bilateral") for n in (1, 2))
+    text = write_report(record({"Pleural effusion": 0.97}, parts)).section("findings")
+    assert "The largest part measures 8.2 x 6.0 mm (50 ml) and lies on both sides (slices 40-43)." in text
+
+
+def test_a_mass_opens_the_impression_and_is_called_one(record: Writer, lesion: Callable[..., Lesion]) -> None:
+    fluid = lesion("pericardial_effusion", volume_ml=5.0, side="midline", region="heart")
+    mass = lesion(diameter_mm=52.0, short_axis_mm=44.0)
+    scores = {"Lung nodule": 0.97, "Pericardial effusion": 0.97}
+    text = write_report(record(scores, (fluid, mass))).section("impression")
+    assert text.startswith("Lung nodule in the right upper zone, 52 x 44 mm (a mass by its size). Pericardial effusion")
+    text = write_report(record(scores, (fluid, mass, lesion(instance=2)))).section("impression")
+    assert text.startswith(
+        "Two lung nodules on the right, the largest 52 x 44 mm (a mass by its size) in the right upper zone."
+    )
+    text = write_report(record(scores, (fluid, lesion(diameter_mm=30.0)))).section("impression")
+    assert text.startswith("Pericardial effusion")
+    assert "mass" not in text
+
+
+def test_findings_that_could_not_be_scored_are_counted_in_the_impression(record: Writer) -> None:
+    text = write_report(record({"Emphysema": math.nan, "Atelectasis": math.nan})).section("impression")
+    assert text == "None of the 16 assessed findings was detected. Two findings could not be scored."
+    text = write_report(record({"Emphysema": math.nan})).section("impression")
+    assert text.endswith("One finding could not be scored.")
+
+
 def test_a_rounded_lesion_above_30_mm_is_called_a_mass(record: Writer, lesion: Callable[..., Lesion]) -> None:
     report = write_report(record({"Lung nodule": 0.97}, (lesion(diameter_mm=34.0, short_axis_mm=31.0),)))
     assert "34 x 31 mm (a mass by its size)" in report.section("findings")
 
 
-@pytest.mark.parametrize(("prob", "word"), [(0.35, "possible"), (0.6, "probable"), (0.95, "observed")])
+@pytest.mark.parametrize(
+    ("prob", "word"),
+    [(0.3, "possible"), (0.49, "possible"), (0.5, "probable"), (0.89, "probable"), (0.9, "observed")],
+)
 def test_calibrated_probabilities_are_hedged_in_bands(record: Writer, prob: float, word: str) -> None:
     report = write_report(record({"Emphysema": prob}))
     assert sentences_with(report, "Emphysema")[0] == f"Emphysema is {word} (probability {prob:.2f})."
@@ -143,6 +220,15 @@ def test_a_region_of_the_other_side_is_said_and_not_used(record: Writer, lesion:
     text = write_report(record({"Lung nodule": 0.97}, (lesion(region="left upper zone"),))).section("findings")
     assert "is observed on the right (slices 40-43)." in text
     assert "The side (right) and the region (left upper zone) of lung nodule 1 disagree." in text
+
+
+def test_many_regions_of_the_other_side_are_one_sentence(record: Writer, lesion: Callable[..., Lesion]) -> None:
+    wrong = tuple(lesion(instance=n, region="left upper zone") for n in range(1, 9))
+    report = write_report(record({"Lung nodule": 0.97}, wrong))
+    assert sentences_with(report, "disagree") == ["The sides and the regions of eight lung nodules disagree."]
+    (doubt,) = (s for s in report.sentences if "disagree" in s.text)
+    assert doubt.evidence == tuple(f"lesion:{x.id}" for x in wrong)
+    assert doubt.uncertain
 
 
 def test_nothing_present_is_never_called_normal(record: Writer) -> None:

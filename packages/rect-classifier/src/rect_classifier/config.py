@@ -23,10 +23,11 @@ class ClassifierConfig:
     encoder_fingerprint: str = ""
 
     def __post_init__(self) -> None:
-        if self.heads < 1 or self.width % self.heads:
+        for name, value in (("width", self.width), ("text_width", self.text_width), ("heads", self.heads)):
+            if value < 1:
+                raise ValueError(f"{name} is {value}: give at least 1")
+        if self.width % self.heads:
             raise ValueError(f"width {self.width} is not a multiple of heads {self.heads}")
-        if self.text_width < 1:
-            raise ValueError(f"text_width {self.text_width} is not positive")
         if len(self.labels) < 2 or len(set(self.labels)) < len(self.labels):
             raise ValueError(f"labels must be two or more different names, not {self.labels}")
 

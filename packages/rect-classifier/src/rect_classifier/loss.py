@@ -5,6 +5,9 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
+FLOOR = 1e-8
+"""What a probability is taken for where it is 0 and a power of it is needed."""
+
 
 def masked_bce(logits: Float[Tensor, "b k"], labels: Float[Tensor, "b k"]) -> Float[Tensor, ""]:
     """Binary cross-entropy over the known labels (0..1; NaN is unknown).
@@ -31,8 +34,9 @@ def masked_asymmetric(
     prob = torch.sigmoid(logit)
     shifted = (prob - margin).clamp(min=0)
     log_miss = F.logsigmoid(-logit) if margin == 0 else torch.log1p(-shifted)
-    positive = label * (1 - prob) ** gamma_positive * F.logsigmoid(logit)
-    negative = (1 - label) * shifted**gamma_negative * log_miss
+    # Above 0, because a power below 1 has an infinite slope there.
+    positive = label * (1 - prob).clamp(min=FLOOR) ** gamma_positive * F.logsigmoid(logit)
+    negative = (1 - label) * shifted.clamp(min=FLOOR) ** gamma_negative * log_miss
     return -(positive + negative).mean()
 
 

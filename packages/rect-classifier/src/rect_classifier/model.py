@@ -50,10 +50,17 @@ class Classifier(Published):
     def forward(self, tokens: VisionTokens, prompts: Float[Tensor, "k t"] | None = None) -> Float[Tensor, "b k"]:
         """Logits of the stored prompts, or of the given prompt vectors (see rect_core.text.PromptEncoder.vectors).
 
-        Raises ValueError for tokens of an encoder this head was not trained on, or of another width.
+        Raises ValueError for tokens of an encoder this head was not trained on, and for tokens or prompts of another
+        width.
         """
         self._check(tokens)
-        text = self._centred(self.prompts if prompts is None else prompts)
+        asked: Tensor = self.prompts if prompts is None else prompts
+        if asked.shape[-1] != self.config.text_width:
+            raise ValueError(
+                f"prompts are {asked.shape[-1]} wide but the classifier reads {self.config.text_width}: "
+                "use the text encoder it was trained with"
+            )
+        text = self._centred(asked)
         visual = self._look(self.query(text), tokens)
         cosine = (F.normalize(visual, dim=-1) * F.normalize(self.text(text), dim=-1)).sum(-1)
         logits: Tensor = self.log_scale.exp().clamp(max=MAX_SCALE) * cosine + rearrange(self.bias(text), "k 1 -> k")

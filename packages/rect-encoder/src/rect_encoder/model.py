@@ -67,7 +67,7 @@ class VisionEncoder(Published):
         patch_present = patch_presence(valid, self.config.patch_grid, self.config.patch)
         centres = centres_mm(self.config).to(shares.device)
         bias = attention_bias(shares, region_present, patch_present)
-        x = torch.cat([self._summary(shares, region_present, centres), self._patches(voxels)], dim=1)
+        x = torch.cat([self._summary(shares, centres), self._patches(voxels)], dim=1)
         for block in self.blocks:
             x = block(x, bias)
         x = self.norm(x)
@@ -103,12 +103,10 @@ class VisionEncoder(Published):
         tokens: Tensor = self.patches(voxels) + self.positions(axes_mm)
         return tokens
 
-    def _summary(
-        self, shares: Float[Tensor, "b n r"], present: Tensor, centres: Float[Tensor, "n 3"]
-    ) -> Float[Tensor, "b t c"]:
-        """Region tokens and the global token, as the first block gets them."""
+    def _summary(self, shares: Float[Tensor, "b n r"], centres: Float[Tensor, "n 3"]) -> Float[Tensor, "b t c"]:
+        """Region tokens and the global token, as the first block gets them; an absent region's features are zero."""
         features = region_features(shares, centres, self.config.patch_ml).to(self.region_tokens.dtype)
-        regions = self.region_tokens + self.region_input(features) * present[..., None]
+        regions = self.region_tokens + self.region_input(features)
         return torch.cat([regions, repeat(self.global_token, "c -> b 1 c", b=shares.shape[0])], dim=1)
 
     def _initialize(self) -> None:

@@ -38,6 +38,7 @@ class LocalizerConfig:
     encoder_fingerprint: str = ""
 
     def __post_init__(self) -> None:
+        self._check_counts()
         d, h, w = self.patch
         if h != w or any(p < 1 or p & (p - 1) for p in self.patch) or d > h or h == 1:
             raise ValueError(f"patch {self.patch} must be powers of two, square in-plane and no deeper than wide")
@@ -55,6 +56,23 @@ class LocalizerConfig:
             )
         if not self.findings or len(set(self.findings)) < len(self.findings):
             raise ValueError(f"findings must be one or more different names, not {self.findings}")
+
+    def _check_counts(self) -> None:
+        counts = {
+            "width": self.width,
+            "text_width": self.text_width,
+            "text_length": self.text_length,
+            "groups": self.groups,
+            "finding_channels": self.finding_channels,
+            "denoiser_width": self.denoiser_width,
+            "denoiser_layers": self.denoiser_layers,
+            "denoiser_heads": self.denoiser_heads,
+        }
+        for name, value in counts.items():
+            if value < 1:
+                raise ValueError(f"{name} is {value}: give at least 1")
+        if min(self.channels, default=0) < 1:
+            raise ValueError(f"channels {self.channels}: give at least 1 a level")
 
     @property
     def steps(self) -> tuple[Step, ...]:

@@ -17,6 +17,10 @@ PLEURAL = (*RIGHT, *LEFT)
 BOTH = 0.2
 """Share of the smaller side from which a lesion lies on both."""
 
+TOUCHES = 0.05
+"""Share of a lesion in lung zones and pleural shells from which these decide its side: a lesion of the liver that
+grazes the other lung by a few voxels keeps its own side."""
+
 OUTSIDE = "outside the body"
 
 
@@ -24,14 +28,14 @@ def side_of(finding: str, counts: Int64[np.ndarray, " r"], runs: Runs, volume: V
     """right, left, bilateral or midline.
 
     A pericardial effusion is midline. Else the lung zones and pleural shells under the lesion decide: the larger side,
-    or bilateral when each holds at least a fifth. A lesion that touches none of them is compared with the body's
-    midline, where one that lies on both sides is midline.
+    or bilateral when each holds at least a fifth. A lesion with less than a twentieth in them is compared with the
+    body's midline, where one that lies on both sides is midline.
     counts: voxels of the lesion in each region value; runs: of the lesion on the scan's voxels.
     """
     if finding == "pericardial_effusion":
         return "midline"
     right, left = int(counts[list(RIGHT)].sum()), int(counts[list(LEFT)].sum())
-    if right + left:
+    if right + left >= TOUCHES * counts.sum():
         share, both = right / (right + left), "bilateral"
     else:
         share, both = _right_of(runs, volume, midline_mm), "midline"
@@ -54,8 +58,10 @@ def region_of(finding: str, counts: Int64[np.ndarray, " r"]) -> str:
 
 
 def midline_of(volume: Volume, regions: RegionMap) -> float:
-    """RAS x in mm of the body's midline: the centre of the lungs' box."""
-    centre = np.array([[(first + end - 1) / 2 for first, end in regions.lungs_box]])
+    """RAS x in mm of the body's midline: the centre of the lungs' box, or of the body's where one side has no lung."""
+    both = any(regions.present[:3]) and any(regions.present[3:6])
+    box = regions.lungs_box if both else _body_box(regions)
+    centre = np.array([[(first + end - 1) / 2 for first, end in box]])
     return float(volume.ras_mm(centre)[0, 0])
 
 
@@ -64,6 +70,13 @@ def stored_slices(volume: Volume, first: int, last: int) -> tuple[int, int]:
     sign = next(sign for world, sign in volume.stored.orientation if world == 2)
     end = volume.shape[0] - 1
     return (first, last) if sign > 0 else (end - last, end - first)
+
+
+def _body_box(regions: RegionMap) -> list[tuple[int, int]]:
+    """Half-open (d, h, w) ranges of the voxels that have a label."""
+    body = regions.labels > 0
+    along = (np.flatnonzero(body.any(axis=axes)) for axes in ((1, 2), (0, 2), (0, 1)))
+    return [(int(held[0]), int(held[-1]) + 1) for held in along]
 
 
 def _right_of(runs: Runs, volume: Volume, midline_mm: float) -> float:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from rect_core.types import Lesion, Sentence
 from rect_reporter.evidence import Item, lesion_ids
 from rect_reporter.phrases import MASS_MM, SIDE_PLACES
-from rect_reporter.places import contradicts, place, sides, tally
+from rect_reporter.places import contradicts, place, region_side, sides, tally
 from rect_reporter.wording import below, count, counted, listed, number, score, sentence, size, slices, volume
 
 DOUBTS = {
@@ -26,10 +26,8 @@ def lesion_sentences(item: Item, verb: str) -> Iterator[Sentence]:
         yield _found(_largest(item, item.lesions[0]), lesion_ids(item.lesions[:1]))
         if item.lesion_noun.kind != "fluid":
             yield _found(_rest(item, item.lesions[1:]), lesion_ids(item.lesions[1:]))
-    for lesion in filter(contradicts, item.lesions):
-        name = f"{item.lesion_noun.name} {lesion.instance}"
-        text = f"The side ({lesion.side}) and the region ({lesion.region}) of {name} disagree"
-        yield _found(text, lesion_ids([lesion]), uncertain=True)
+    if wrong := tuple(filter(contradicts, item.lesions)):
+        yield _found(_contradiction(item, wrong), lesion_ids(wrong), uncertain=True)
     yield from _by_score(item)
 
 
@@ -39,9 +37,9 @@ def lesion_summary(item: Item) -> Sentence:
     if noun.kind == "fluid":
         text = " ".join(filter(None, (noun.name, _fluid_sides(item)))) + _comma(volume(item.lesions))
     elif len(item.lesions) == 1:
-        text = f"{noun.name} {place(first)}" + _comma(size(first) or volume([first]))
+        text = f"{noun.name} {place(first)}" + _comma(_sized(item, first) or volume([first]))
     else:
-        largest = f"the largest {size(first) or 'of undefined size'} {place(first)}"
+        largest = f"the largest {_sized(item, first) or 'of undefined size'} {place(first)}"
         text = f"{counted(len(item.lesions), noun.many)} {sides(item.lesions)}, {largest}"
     doubt = "" if item.state == "present" else DOUBTS[item.state]
     if item.state == "present" and item.certainty in ("probable", "possible"):
@@ -50,6 +48,11 @@ def lesion_summary(item: Item) -> Sentence:
     return Sentence(
         text=sentence(text + _comma(doubt)), section="impression", evidence=evidence, uncertain=not _sure(item)
     )
+
+
+def holds_mass(item: Item) -> bool:
+    """Whether one of its lesions is a lung mass by its size."""
+    return any(_is_mass(item, lesion) for lesion in item.lesions)
 
 
 def _one(item: Item, lesion: Lesion, verb: str) -> str:
@@ -76,35 +79,50 @@ def _largest(item: Item, lesion: Lesion) -> str:
         item.lesion_noun.kind
     ]
     spot = _fluid_place(item, lesion) if item.lesion_noun.kind == "fluid" else place(lesion)
-    spot = "" if item.lesion_noun.kind == "fluid" and spot == _fluid_sides(item) else spot
     measured = _measuring(item, lesion).removeprefix(" measuring ")
     known = f"measures {measured}" if size(lesion) else "has no defined diameter"
-    return f"{noun} {known} and lies {spot} ({slices(lesion)})" if spot else f"{noun} {known} ({slices(lesion)})"
+    return f"{noun} {known} and lies {spot} ({slices(lesion)})"
 
 
 def _rest(item: Item, lesions: tuple[Lesion, ...]) -> str:
     verb = "The other lies" if len(lesions) == 1 else "The others lie"
     where = place(lesions[0]) if len(lesions) == 1 else tally(lesions)
-    return f"{verb} {where}{_range(lesions)}"
+    return f"{verb} {where}{',' if ' and ' in where else ''}{_range(lesions)}"
+
+
+def _contradiction(item: Item, lesions: tuple[Lesion, ...]) -> str:
+    if len(lesions) > 1:
+        return f"The sides and the regions of {count(len(lesions))} {item.lesion_noun.many} disagree"
+    lesion = lesions[0]
+    name = f"{item.lesion_noun.name} {lesion.instance}"
+    return f"The side ({lesion.side}) and the region ({lesion.region}) of {name} disagree"
 
 
 def _range(lesions: tuple[Lesion, ...]) -> str:
+    if len(lesions) == 1:
+        return f" and measures {size(lesions[0])}" if size(lesions[0]) else ""
     found = sorted(lesion.diameter_mm for lesion in lesions if not math.isnan(lesion.diameter_mm))
     if not found:
         return ""
-    verb = "measures" if len(lesions) == 1 else "measure"
     low, high = number(found[0]), number(found[-1])
     some = "" if len(found) == len(lesions) else " where measurable"
-    return f" and {verb} {low} mm{some}" if low == high else f" and {verb} {low} to {high} mm{some}"
+    return f" and measure {low} mm{some}" if low == high else f" and measure {low} to {high} mm{some}"
 
 
 def _measuring(item: Item, lesion: Lesion) -> str:
     ml = volume([lesion]) if item.lesion_noun.kind != "nodule" else ""
     if not size(lesion):
         return f" of {ml}" if ml else " of undefined size"
-    mass = "a mass by its size" if item.lesion_noun.kind == "nodule" and lesion.diameter_mm > MASS_MM else ""
-    extra = ml or mass
-    return f" measuring {size(lesion)}" + (f" ({extra})" if extra else "")
+    return f" measuring {_sized(item, lesion)}" + (f" ({ml})" if ml else "")
+
+
+def _sized(item: Item, lesion: Lesion) -> str:
+    """Its size, "" where undefined, and that a nodule of this size is a mass."""
+    return f"{size(lesion)} (a mass by its size)" if _is_mass(item, lesion) else size(lesion)
+
+
+def _is_mass(item: Item, lesion: Lesion) -> bool:
+    return item.lesion_noun.kind == "nodule" and lesion.diameter_mm > MASS_MM
 
 
 def _extent(lesion: Lesion) -> str:
@@ -113,8 +131,8 @@ def _extent(lesion: Lesion) -> str:
 
 def _fluid_place(item: Item, lesion: Lesion) -> str:
     """Fluid around the heart has a place of its own, so only a side that stands out is named; fluid of the pleura lies
-    along the pleura anyway."""
-    if item.finding == "pleural_effusion" and lesion.region.endswith("pleural shell"):
+    outside the lung, whatever zone of it a region map says it covers."""
+    if item.finding == "pleural_effusion" and region_side(lesion.region):
         return SIDE_PLACES.get(lesion.side, "") or place(lesion)
     if item.finding != "pericardial_effusion" or lesion.region not in HEART_REGIONS:
         return place(lesion)

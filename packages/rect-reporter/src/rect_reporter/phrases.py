@@ -120,7 +120,7 @@ IMPRESSION_ORDER: Final = (
     "Hiatal hernia",
     "Medical material",
 )
-"""The order of the impression: what may need action soon before what is chronic or incidental."""
+"""The order of the impression after a lung mass: what may need action soon before what is chronic or incidental."""
 
 BANDS: Final[tuple[tuple[float, Certainty], ...]] = ((0.9, "observed"), (0.5, "probable"), (0.0, "possible"))
 """Lower bounds of calibrated probabilities and the word for them, after the usual scale of diagnostic certainty
@@ -182,6 +182,9 @@ COUNTS: Final = (
     "eleven",
     "twelve",
 )
+
+MOST_PLACES: Final = 3
+"""Places that a count of many lesions names; the others are "elsewhere"."""
 
 MASS_MM: Final = 30.0
 """A rounded lung lesion above this is a mass (Fleischner Society, Glossary of Terms for Thoracic Imaging)."""

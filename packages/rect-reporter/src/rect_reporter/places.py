@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from rect_core.types import Lesion
-from rect_reporter.phrases import PLACES, SIDE_PLACES, ZONE_PLACES
+from rect_reporter.phrases import MOST_PLACES, PLACES, SIDE_PLACES, ZONE_PLACES
 from rect_reporter.wording import count, listed
 
 
@@ -45,8 +45,12 @@ def sides(lesions: Sequence[Lesion]) -> str:
 
 
 def tally(lesions: Sequence[Lesion]) -> str:
-    """Lesions counted by place: "in the right upper zone (two) and in the left lower zone (one)"."""
+    """Lesions counted by place: "in the right upper zone (two) and in the left lower zone (one)". Of more than
+    MOST_PLACES places the commonest are named: "..., in the left lower zone (four) and elsewhere (nine)"."""
     order = {region: i for i, region in enumerate(PLACES)}
     ordered = sorted(lesions, key=lambda lesion: (order.get(lesion.region, len(order)), lesion.side))
     counts = Counter(place(lesion).replace(",", "") for lesion in ordered)
+    if len(counts) > MOST_PLACES:
+        named = dict(counts.most_common(MOST_PLACES))
+        counts = Counter({**named, "elsewhere": len(lesions) - sum(named.values())})
     return listed([f"{where} ({count(n)})" for where, n in counts.items()])

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from rect_core.types import Sentence
 from rect_reporter.evidence import Item
 from rect_reporter.phrases import CERTAINTY_WORDS, COMPARTMENTS, Certainty
-from rect_reporter.wording import listed, score, sentence
+from rect_reporter.wording import counted, listed, score, sentence
 
 
 def present_sentence(item: Item) -> Sentence:
@@ -70,6 +70,17 @@ def negative_summary(items: Sequence[Item]) -> Sentence:
         )
     evidence = tuple(i for item in absent for i in (*item.score_ids, *item.search_ids)) or ("scope",)
     return Sentence(text=sentence(text), section="impression", evidence=evidence, negative=bool(absent))
+
+
+def undefined_summary(items: Sequence[Item]) -> Iterator[Sentence]:
+    """How many findings could not be scored, unless none could, which `negative_summary` has said."""
+    undefined = [item for item in items if item.state == "undefined" and not item.lesions]
+    if not undefined or all(item.state in ("undefined", "unscored") and not item.lesions for item in items):
+        return
+    n = len(undefined)
+    text = f"{counted(n, 'findings' if n > 1 else 'finding')} could not be scored"
+    evidence = tuple(i for item in undefined for i in item.score_ids)
+    yield Sentence(text=sentence(text), section="impression", evidence=evidence, uncertain=True)
 
 
 def is_absent(item: Item) -> bool:

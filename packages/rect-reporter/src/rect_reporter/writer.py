@@ -7,7 +7,7 @@ from pathlib import Path
 from rect_core.findings import LABELS, LOCALIZED, NOT_ASSESSED
 from rect_core.types import PredictionRecord, Report, Sentence, WeightsStatus
 from rect_reporter.evidence import Item, collect
-from rect_reporter.lesion_text import lesion_sentences, lesion_summary
+from rect_reporter.lesion_text import holds_mass, lesion_sentences, lesion_summary
 from rect_reporter.phrases import IMPRESSION_ORDER, LESION_NOUNS, LUNG_OUTSIDE, MEASURES, NOUNS, WEIGHTS_SENTENCES
 from rect_reporter.score_text import (
     by_compartment,
@@ -16,6 +16,7 @@ from rect_reporter.score_text import (
     present_sentence,
     present_summaries,
     undefined_sentence,
+    undefined_summary,
 )
 from rect_reporter.wording import listed, sentence
 
@@ -86,12 +87,13 @@ def _findings(items: Sequence[Item], status: WeightsStatus) -> Iterator[Sentence
 
 def _impression(items: Sequence[Item], lung_outside: float) -> Iterator[Sentence]:
     order = {label: i for i, label in enumerate(IMPRESSION_ORDER)}
-    ordered = sorted(items, key=lambda item: order.get(item.label, len(order)))
+    ordered = sorted(items, key=lambda item: (not holds_mass(item), order.get(item.label, len(order))))
     outlined = [item for item in ordered if item.lesions]
     yield from (lesion_summary(item) for item in outlined if item.state == "present")
     yield from present_summaries(ordered)
     yield from (lesion_summary(item) for item in outlined if item.state != "present")
     yield negative_summary(items)
+    yield from undefined_summary(items)
     if text := _outside(lung_outside):
         yield Sentence(text=text, section="impression", evidence=("check:lung_outside",))
 
