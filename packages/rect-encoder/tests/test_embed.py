@@ -102,6 +102,11 @@ def test_a_file_that_is_no_scan_is_refused(encoder: VisionEncoder, tmp_path: Pat
         embed(tmp_path / "nothing.nii.gz", model=encoder)
 
 
+def test_without_a_model_the_installed_weights_are_asked_for(sample: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r"'rect-tiny' is neither a folder .*rect-vlm\[tiny\]"):
+        embed(sample)
+
+
 def test_importing_brings_no_heavy_library_and_costs_little() -> None:
     done = subprocess.run([sys.executable, "-c", IMPORTS], capture_output=True, text=True, check=True)
     seconds, modules = done.stdout.splitlines()

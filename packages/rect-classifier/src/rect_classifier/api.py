@@ -18,7 +18,7 @@ POINTS_FILE = "operating_points.json"
 def classify(
     source: Any,
     *,
-    model: str | Path | Classifier,
+    model: str | Path | Classifier = "rect-tiny",
     threshold: Threshold | None = None,
     regions: Any = None,
     encoder: str | Path | VisionEncoder | None = None,

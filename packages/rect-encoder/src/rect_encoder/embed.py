@@ -24,7 +24,7 @@ class EncodedScan:
     tokens: VisionTokens
 
 
-def encode(source: Any, *, model: str | Path | VisionEncoder, regions: Any = None) -> EncodedScan:
+def encode(source: Any, *, model: str | Path | VisionEncoder = "rect-tiny", regions: Any = None) -> EncodedScan:
     """Reads a scan, finds its regions, brings it to the encoder's grid and encodes it, once for all heads.
 
     source: whatever `rect_core.read.read_volume` takes (a file, a DICOM folder, a Volume, ...). model: an encoder, or
@@ -42,6 +42,8 @@ def encode(source: Any, *, model: str | Path | VisionEncoder, regions: Any = Non
     return EncodedScan(volume=volume, regions=found, item=item, tokens=encoder.encode(item))
 
 
-def embed(source: Any, *, model: str | Path | VisionEncoder, regions: Any = None) -> Float[np.ndarray, " c"]:
+def embed(
+    source: Any, *, model: str | Path | VisionEncoder = "rect-tiny", regions: Any = None
+) -> Float[np.ndarray, " c"]:
     """One vector of a scan, float32: the encoder's pooled token. Arguments and errors are those of `encode`."""
     return encode(source, model=model, regions=regions).tokens.pooled[0].float().cpu().numpy()

@@ -15,7 +15,7 @@ from rect_localizer.model import Localizer
 def localize(
     source: Any,
     *,
-    model: str | Path | Localizer,
+    model: str | Path | Localizer = "rect-tiny",
     threshold: float = 0.5,
     regions: Any = None,
     encoder: str | Path | VisionEncoder | None = None,

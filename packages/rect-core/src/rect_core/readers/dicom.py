@@ -23,12 +23,12 @@ from rect_core.readers.dicom_stack import ordered_stack, stack_affine
 from rect_core.readers.names import case_id_of
 
 
-def read_dicom(path: Path | str, *, allow_tilt: bool = False) -> RawScan:
+def read_dicom(path: Path | str) -> RawScan:
     """Reads the one CT series of a folder (searched with its subfolders), a zip, or a multi-frame file.
 
     The array is [column, row, slice], as ITK and NIfTI converters order it: int16 HU where rescaling gives whole
-    numbers, else float32. Its affine follows the slices' positions and is truly sheared under gantry tilt, whatever
-    allow_tilt says: the door decides about tilt, for all formats alike. The checks "modality", "series" and "slices"
+    numbers, else float32. Its affine follows the slices' positions and is truly sheared under gantry tilt: the
+    door decides about that, for all formats alike. The checks "modality", "series" and "slices"
     come filled. Raises ScanError with the check that failed: file, format, modality, series, slices, orientation,
     dimensions or hounsfield.
     """

@@ -42,7 +42,8 @@ class VisionTokens:
     def check_encoder(self, fingerprint: str) -> None:
         """Raises ValueError unless these tokens come from the encoder with this fingerprint."""
         if self.fingerprint != fingerprint:
+            found = self.fingerprint[:12] or "(in training mode, so without a fingerprint)"
             raise ValueError(
-                f"tokens come from encoder {self.fingerprint[:12]} but the head was trained on {fingerprint[:12]}: "
+                f"tokens come from encoder {found} but the head was trained on {fingerprint[:12]}: "
                 "encode the scan with the encoder that the head's config names"
             )
