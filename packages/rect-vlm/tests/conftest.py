@@ -1,5 +1,6 @@
 """The real sample scan, an untrained model built once, and the predictions the tests share."""
 
+from argparse import Namespace
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 from rect_core.read import read_volume
 from rect_core.volume import Volume
 from rect_vlm import Prediction, ReCTVLM
+from rect_vlm.cli import common, predict, rooms
 from rect_vlm.sample import sample_path
 
 LOW = 0.02
@@ -27,6 +29,20 @@ def volume(sample: Path) -> Volume:
 @pytest.fixture(scope="session")
 def model() -> ReCTVLM:
     return ReCTVLM.untrained("tiny")
+
+
+@pytest.fixture(autouse=True)
+def one_build(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Commands take untrained:tiny from the session, all but `rect info`, which builds its own."""
+    load = common.load_model
+
+    def load_once(options: Namespace) -> ReCTVLM:
+        if options.model != "untrained:tiny" or options.device:
+            return load(options)
+        return request.getfixturevalue("model")
+
+    for command in (predict, rooms):
+        monkeypatch.setattr(command, "load_model", load_once)
 
 
 @pytest.fixture(scope="session")

@@ -117,7 +117,7 @@ def test_a_failure_on_the_way_leaves_what_was_there(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(outputs, "save_mask", full_disk)
-    with pytest.raises(OSError, match="No space"):
+    with pytest.raises(ScanError, match="No space"):
         prediction.save(tmp_path, force=True)
     (left,) = tmp_path.iterdir()
     assert {path.name for path in left.iterdir()} == FILES

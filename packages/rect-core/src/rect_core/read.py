@@ -85,8 +85,8 @@ def examine(
         if isinstance(source, np.ndarray):
             raw = read_array(source, affine=affine, spacing_mm=spacing_mm, axes=axes)
         else:
-            _refuse_keywords(affine, spacing_mm, axes)
             raw = read_scan(source)
+            _refuse_keywords(affine, spacing_mm, axes)
     except ScanError as error:
         return Examination(case_id=name, checks=_refused(error), volume=None)
     checks, volume = inspect(replace(raw, case_id=name), allow_tilt=allow_tilt)

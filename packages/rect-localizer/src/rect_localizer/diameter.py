@@ -4,10 +4,15 @@ Distances go from edge to edge: a voxel reaches half a voxel each way from its c
 that PyRadiomics measures between), so one voxel alone is one voxel wide and not zero.
 """
 
+from typing import Final
+
 import numpy as np
 from jaxtyping import Float
 
 from rect_localizer.components import Runs
+
+_TIE_MM: Final = 1e-3
+"""Lengths closer than this are the same length: affines are stored as float32."""
 
 
 def diameters(runs: Runs, spacing_mm: tuple[float, float]) -> tuple[float, float]:
@@ -24,10 +29,18 @@ def diameters(runs: Runs, spacing_mm: tuple[float, float]) -> tuple[float, float
     last = np.append(first[1:], len(runs.d))
     best = (0.0, 0.0)
     for i in np.argsort(-bound, kind="stable"):
-        if bound[i] <= best[0]:
+        if bound[i] <= best[0] - _TIE_MM:
             break
-        best = max(best, _of_slice(runs.pick(np.arange(first[i], last[i])), spacing_mm), key=lambda pair: pair[0])
+        best = _longer(best, _of_slice(runs.pick(np.arange(first[i], last[i])), spacing_mm))
     return best
+
+
+def _longer(one: tuple[float, float], other: tuple[float, float]) -> tuple[float, float]:
+    """The pair with the longer first; of equally long ones, whatever their last digits say, the one with the longer
+    second, so that the order in which a file stores its voxels does not matter."""
+    if abs(one[0] - other[0]) > _TIE_MM:
+        return max(one, other)
+    return max(one[0], other[0]), max(one[1], other[1])
 
 
 def _of_slice(runs: Runs, spacing_mm: tuple[float, float]) -> tuple[float, float]:
@@ -36,9 +49,10 @@ def _of_slice(runs: Runs, spacing_mm: tuple[float, float]) -> tuple[float, float
     edge = _edge_points(runs) * np.asarray(spacing_mm)
     hull = edge[ConvexHull(edge).vertices]
     apart = np.linalg.norm(hull[:, None] - hull[None], axis=-1)
-    one, other = np.unravel_index(np.argmax(apart), apart.shape)
-    longest = float(apart[one, other])
-    return longest, min(_short_axis(hull, hull[one], hull[other]), longest)  # equal ones differ in the last digit
+    longest = float(apart.max())
+    ties = np.argwhere(np.triu(apart) >= longest - _TIE_MM)
+    short = max(_short_axis(hull, hull[one], hull[other]) for one, other in ties)
+    return longest, min(short, longest)  # equal ones differ in the last digit
 
 
 def _edge_points(runs: Runs) -> Float[np.ndarray, "m 2"]:

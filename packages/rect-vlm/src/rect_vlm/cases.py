@@ -38,6 +38,8 @@ def find_cases(sources: Iterable[str], *, regions: Path | None = None, anonymous
 
 
 def _expand(source: str) -> list[Path]:
+    if not source.strip():
+        raise ScanError("file", "a scan with an empty name was given: is a variable of the shell unset?")
     path = sample_path(source.removeprefix("sample:")) if source.startswith("sample:") else Path(source)
     if not path.is_dir() or _holds_dicom(path.iterdir()):
         return [path]

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Bool
+from jaxtyping import Bool, Shaped
 
 from rect_classifier import Classifier
 from rect_core.errors import ScanError
@@ -20,6 +20,18 @@ from rect_vlm.presets import PRESETS
 
 Threshold = float | Mapping[str, float] | None
 COMPONENTS = ("encoder", "classifier", "localizer")
+
+
+def _matrix(affine: Any) -> Shaped[np.ndarray, "..."] | None:
+    """What was given as affine= as numbers; the reader refuses what is no affine."""
+    if affine is None:
+        return None
+    try:
+        return np.asarray(affine, np.float64)
+    except (TypeError, ValueError):
+        raise ScanError(
+            "orientation", f"affine={affine!r:.60} is not a matrix: give the (4, 4) matrix to RAS+ mm"
+        ) from None
 
 
 class ReCTVLM:
@@ -145,7 +157,7 @@ class ReCTVLM:
         request = Request(
             source=ct_volume if scan is None else scan,
             regions=segmentation_mask,
-            affine=None if affine is None else np.asarray(affine, np.float64),
+            affine=_matrix(affine),
             spacing_mm=spacing_mm,
             axes=axes,
             case_id=case_id,
@@ -160,14 +172,18 @@ class ReCTVLM:
         self, scan: Any, *, threshold: Threshold = None, segmentation_mask: Any = None, affine: Any = None
     ) -> FindingScores:
         """The 18 scores of one scan, without looking for lesions."""
-        request = Request(source=scan, regions=segmentation_mask, affine=affine, classification_threshold=threshold)
+        request = Request(
+            source=scan, regions=segmentation_mask, affine=_matrix(affine), classification_threshold=threshold
+        )
         return run(self, request, tasks=("classification",)).classification
 
     def localize_lesions(
         self, scan: Any, segmentation_mask: Any = None, *, threshold: float = 0.5, affine: Any = None
     ) -> dict[str, Bool[np.ndarray, "i j k"]]:
         """Finding -> boolean mask in the scan's own axes."""
-        request = Request(source=scan, regions=segmentation_mask, affine=affine, localization_threshold=threshold)
+        request = Request(
+            source=scan, regions=segmentation_mask, affine=_matrix(affine), localization_threshold=threshold
+        )
         return dict(run(self, request, tasks=("localization",)).localization.masks)
 
     def generate_report(

@@ -4,10 +4,11 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from jaxtyping import UInt8
@@ -15,16 +16,38 @@ from jaxtyping import UInt8
 from rect_core.errors import ScanError
 from rect_core.findings import LOCALIZED
 from rect_core.masks import save_map, save_mask
-from rect_core.types import Lesions
+from rect_core.readers.names import check_case_id
+from rect_core.types import Lesions, PredictionRecord
 from rect_core.volume import Volume
 
 if TYPE_CHECKING:
     from rect_vlm.prediction import Prediction
 
 
+STALE_SECONDS: Final = 3600.0
+"""A hidden folder that nobody touched for this long was left by a process that was killed."""
+
+
+def is_prediction(folder: Path) -> bool:
+    """Whether a folder is one that `save_prediction` wrote."""
+    return (folder / "findings.json").is_file() and (folder / "run.json").is_file()
+
+
+def read_record(folder: Path) -> PredictionRecord:
+    """The findings.json of a folder that `save_prediction` wrote; ScanError when it is damaged."""
+    try:
+        return PredictionRecord.load(folder / "findings.json")
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        why = " ".join(str(error).split())
+        raise ScanError(
+            "file", f"{folder.name}/findings.json cannot be read ({why}): predict this scan again with --force"
+        ) from error
+
+
 def save_prediction(out: "Prediction", root: Path, *, force: bool = False, prob_maps: bool = False) -> Path:
     """Writes `<root>/<case_id>/` and returns it. An existing folder is kept unless force; see docs/OUTPUTS.md."""
-    with whole_folder(root / out.record.case_id, force=force) as folder:
+    check_case_id(out.record.case_id)
+    with whole_folder(root / out.record.case_id, force=force, ours=is_prediction) as folder:
         (folder / "findings.json").write_bytes(json_bytes(out.record.to_json()))
         (folder / "run.json").write_bytes(json_bytes(dict(out.run)))
         if out.report:
@@ -38,26 +61,51 @@ def save_prediction(out: "Prediction", root: Path, *, force: bool = False, prob_
 
 
 @contextmanager
-def whole_folder(target: Path, *, force: bool) -> Iterator[Path]:
+def whole_folder(target: Path, *, force: bool, ours: Callable[[Path], bool]) -> Iterator[Path]:
     """A folder to fill, put in place at the end: a failure on the way leaves what was there before, and nothing else.
 
-    Raises ScanError when the target exists (without force) or cannot be written.
+    ours: whether an existing folder is one that this command wrote; no other is ever replaced.
+    Raises ScanError when the target exists (without force, or not ours), and when it cannot be written or is full.
     """
-    if target.exists() and not force:
-        raise ScanError("output", f"{target.name!r} exists in the output folder: give --force to replace it")
+    check_place(target, force=force, ours=ours)
+    partial: Path | None = None
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        partial = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".partial", dir=target.parent))
-    except OSError as error:
-        raise ScanError(
-            "output", f"cannot write to the output folder {target.parent.name!r}: {error.strerror}"
-        ) from None
-    try:
+        _remove_stale(target)
+        # a name of its own: a case id may be as long as the file system allows
+        partial = Path(tempfile.mkdtemp(prefix=_hidden(target), suffix=".partial", dir=target.parent))
         yield partial
         partial.chmod(0o777 & ~_umask())
         _replace(partial, target)
+    except OSError as error:
+        why = error.strerror or type(error).__name__
+        raise ScanError(
+            "output", f"cannot write {target.name!r} to the output folder: {why}: give a folder with room for it"
+        ) from error
     finally:
-        shutil.rmtree(partial, ignore_errors=True)
+        if partial:
+            shutil.rmtree(partial, ignore_errors=True)
+
+
+def check_place(target: Path, *, force: bool, ours: Callable[[Path], bool]) -> None:
+    """Raises ScanError where a folder must not be put: over a file, or over one that is not ours, or without force."""
+    if not (target.exists() or target.is_symlink()):
+        return
+    if target.is_symlink() or not target.is_dir() or not (ours(target) or not any(target.iterdir())):
+        raise ScanError(
+            "output", f"{target.name!r} is there and rect did not write it, so it stays: give another output folder"
+        )
+    if not force:
+        raise ScanError("output", f"{target.name!r} exists in the output folder: give --force to replace it")
+
+
+def check_root(root: Path) -> None:
+    """Raises ScanError, before any work, for an output folder that is a file or may not be written."""
+    found = next(path for path in (root, *root.absolute().parents) if path.exists())
+    if not found.is_dir():
+        raise ScanError("output", f"{found.name!r} is a file, not an output folder: give a folder")
+    if not os.access(found, os.W_OK | os.X_OK):
+        raise ScanError("output", f"no permission to write to {found.absolute().name!r}: give another output folder")
 
 
 def json_bytes(data: dict[str, Any]) -> bytes:
@@ -78,10 +126,27 @@ def _replace(partial: Path, target: Path) -> None:
     if not target.exists():
         partial.rename(target)
         return
-    old = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".old", dir=target.parent))
-    target.rename(old / "was")
-    partial.rename(target)
-    shutil.rmtree(old)
+    old = Path(tempfile.mkdtemp(prefix=_hidden(target), suffix=".old", dir=target.parent))
+    try:
+        target.rename(old / "was")
+        partial.rename(target)
+    finally:
+        if not target.exists():
+            (old / "was").rename(target)
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def _hidden(target: Path) -> str:
+    return f".{target.name[:40]}."
+
+
+def _remove_stale(target: Path) -> None:
+    """Removes what a killed process left of this case."""
+    limit = time.time() - STALE_SECONDS
+    for path in target.parent.iterdir():
+        left = path.name.startswith(_hidden(target)) and path.name.endswith((".partial", ".old"))
+        if left and path.stat().st_mtime < limit:
+            shutil.rmtree(path, ignore_errors=True)
 
 
 def _umask() -> int:

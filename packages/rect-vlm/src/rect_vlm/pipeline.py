@@ -4,11 +4,14 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from numbers import Real
+from os import PathLike
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Shaped
 from torch import Tensor
 
 from rect_classifier import to_scores
@@ -38,7 +41,7 @@ class Request:
 
     source: Any
     regions: Any = None
-    affine: Float[np.ndarray, "4 4"] | None = None
+    affine: Shaped[np.ndarray, "..."] | None = None
     spacing_mm: tuple[float, float, float] | None = None
     axes: str | None = None
     case_id: str | None = None
@@ -49,8 +52,16 @@ class Request:
     prompting: Prompting | None = None
 
     def __post_init__(self) -> None:
-        if not 0.0 < self.localization_threshold < 1.0:
-            raise ValueError(f"localization_threshold {self.localization_threshold} is not between 0 and 1")
+        cut = self.localization_threshold
+        if not _is_number(cut) or not 0.0 < cut < 1.0:
+            raise ValueError(f"localization_threshold {cut!r} is not between 0 and 1: give one number such as 0.5")
+        given: Any = self.classification_threshold
+        # None and the name of an objective are the classifier's to judge
+        cuts = given.values() if isinstance(given, Mapping) else () if isinstance(given, str | None) else (given,)
+        if wrong := [value for value in cuts if not _is_number(value) or not 0.0 <= value <= 1.0]:
+            raise ValueError(
+                f"classification_threshold {wrong[0]!r:.60} is not from 0 to 1: give one number, or label -> number"
+            )
 
 
 @dataclass
@@ -85,7 +96,7 @@ def encode(model: "ReCTVLM", request: Request, clock: Clock | None = None) -> En
     with clock.stage("read"):
         volume, checks = read(request)
     with clock.stage("regions"):
-        region_map = regions(volume, request.regions)
+        region_map = _regions(volume, request.regions)
     with clock.stage("preprocess"):
         item = Preprocess(model.encoder.config.grid)(volume, region_map)
     with clock.stage("encode"):
@@ -136,8 +147,10 @@ def conclude(
 
 def read(request: Request) -> tuple[Volume, tuple[Check, ...]]:
     """The volume and every check of the door; the first failed check raises ScanError."""
-    if isinstance(request.source, Volume):
-        return request.source, ()
+    if isinstance(request.source, Volume) and any(
+        given is not None for given in (request.affine, request.spacing_mm, request.axes)
+    ):
+        raise ScanError("orientation", "affine=, spacing_mm= and axes= belong to an array: a Volume has its own")
     seen = examine(
         request.source,
         affine=request.affine,
@@ -150,6 +163,20 @@ def read(request: Request) -> tuple[Volume, tuple[Check, ...]]:
         failed = next(check for check in seen.checks if check.status == "fail")
         raise ScanError(failed.name, failed.message)
     return seen.volume, seen.checks
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool)
+
+
+def _regions(volume: Volume, source: Any) -> RegionMap:
+    """The regions; a map that is refused is named."""
+    try:
+        return regions(volume, source)
+    except ScanError as error:
+        if isinstance(source, str | PathLike) and Path(source).name not in str(error):
+            raise ScanError(error.check, f"{Path(source).name}: {error}") from error
+        raise
 
 
 def _scores(model: "ReCTVLM", tokens: VisionTokens, request: Request, *, asked: bool) -> FindingScores:

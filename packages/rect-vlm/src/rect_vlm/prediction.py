@@ -93,7 +93,12 @@ class Prediction:
         }[key]
 
     def prob_map(self, finding: str) -> Shaped[np.ndarray, "d h w"]:
-        """Probability of one asked finding on the scan's voxels in (d, h, w) order; 0 outside the model grid."""
+        """Probability of one asked finding on the scan's voxels in (d, h, w) order; 0 outside the model grid.
+
+        A finding that was not asked for raises KeyError.
+        """
+        if finding not in self.lesions.asked:
+            raise KeyError(f"{finding!r} was not looked for; asked were {', '.join(self.lesions.asked)}")
         return self.frame.restore_soft(self.prob_maps[self.lesions.asked.index(finding)])
 
     def save(self, folder: str | Path, *, force: bool = False, prob_maps: bool = False) -> Path:

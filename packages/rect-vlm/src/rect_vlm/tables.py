@@ -9,13 +9,13 @@ from typing import Any
 from rect_core.findings import LABELS
 from rect_core.masks import replacing
 from rect_core.types import PredictionRecord
-from rect_vlm.outputs import json_bytes
+from rect_vlm.outputs import json_bytes, read_record
 
 
 def write_tables(root: Path, case_ids: Iterable[str]) -> None:
     """Reads the predictions of these cases below root and writes both tables beside them, each atomically."""
     folders = [root / case_id for case_id in case_ids]
-    records = [PredictionRecord.load(folder / "findings.json") for folder in folders]
+    records = [read_record(folder) for folder in folders]
     reports = [_report(folder) for folder in folders]
     with replacing(root / "findings.csv") as file:
         file.write(_csv(records).encode())

@@ -94,7 +94,7 @@ def _affine(
         if affine.shape != (4, 4):
             raise ScanError("orientation", f"affine= has shape {affine.shape}: give the (4, 4) matrix to RAS+ mm")
         return np.asarray(affine, np.float64)
-    if affine is not None or spacing_mm is None or axes is None or len(spacing_mm) != 3:
+    if affine is not None or spacing_mm is None or axes is None or np.shape(spacing_mm) != (3,):
         raise ScanError(
             "orientation",
             "an array does not say where it lies: call read_volume(array, affine=image.affine), or "
@@ -102,7 +102,7 @@ def _affine(
         )
     try:
         placed = np.zeros((4, 4))
-        for axis, (world, sign) in enumerate(parse_axes(axes)):
+        for axis, (world, sign) in enumerate(parse_axes(str(axes))):
             placed[world, axis] = sign * spacing_mm[axis]
     except ValueError as error:
         raise ScanError("orientation", str(error)) from error

@@ -1,8 +1,14 @@
 """The `rect` command. Exit codes: 0 done, 1 a scan failed (the others are done and saved), 2 bad usage."""
 
 import argparse
+import io
+import os
+import signal
 import sys
+import threading
 from collections.abc import Sequence
+from types import FrameType
+from typing import NoReturn
 
 from rect_core.errors import ScanError
 from rect_vlm.cli import doctor, info, predict, render, rooms
@@ -16,10 +22,22 @@ DESCRIPTION = (
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command line and returns its exit code."""
     options = parser().parse_args(argv)
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, _stop)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a case id that the terminal cannot show ends no run
     try:
         code: int = options.run(options)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # the reader of our output has gone, as `| head` does: nothing more to tell, not even when Python closes
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return 0
     except (ScanError, ValueError, OSError) as error:
         print(f"rect {options.command}: error: {one_line(error)}", file=sys.stderr)
+        return 2
+    except MemoryError:
+        print(f"rect {options.command}: error: out of memory: use a machine with more of it", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print(f"rect {options.command}: stopped; finished scans are saved", file=sys.stderr)
@@ -27,16 +45,30 @@ def main(argv: Sequence[str] | None = None) -> int:
     return code
 
 
+class OneLineParser(argparse.ArgumentParser):
+    """Bad usage is told in one line, as every other problem is; --help has the rest."""
+
+    def error(self, message: str) -> NoReturn:
+        """Prints the line and exits with 2."""
+        self.exit(2, f"{self.prog}: error: {message} (see {self.prog} --help)\n")
+
+
 def parser() -> argparse.ArgumentParser:
     """The parser of all commands."""
     from rect_vlm.runinfo import versions
 
-    top = argparse.ArgumentParser(prog="rect", description=DESCRIPTION)
+    top = OneLineParser(prog="rect", description=DESCRIPTION)
     top.add_argument("--version", action="version", version=f"rect {versions()['rect-vlm']}")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for module in (predict, rooms, render, info, doctor):
         module.add_parser(commands)
     return top
+
+
+def _stop(number: int, frame: FrameType | None) -> NoReturn:
+    """A batch system's SIGTERM ends a run as Ctrl-C does, so that nothing half-written stays."""
+    del number, frame
+    raise KeyboardInterrupt
 
 
 def one_line(error: BaseException) -> str:

@@ -1,6 +1,7 @@
 """Options and steps that several commands share."""
 
 import argparse
+import math
 from importlib.util import find_spec
 from typing import Protocol, runtime_checkable
 
@@ -72,15 +73,18 @@ def pick_device(name: str) -> torch.device:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
         device = torch.device(name)
-        torch.zeros(1, device=device)
-    except (RuntimeError, AssertionError):
+        torch.zeros(1, device=device).item()
+    except (RuntimeError, AssertionError, NotImplementedError):
         raise ValueError(f"--device {name}: there is no such device here; use --device cpu") from None
     return device
 
 
 def threshold(text: str) -> float:
     """A probability strictly between 0 and 1, for argparse."""
-    value = float(text)
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
     if not 0.0 < value < 1.0:
-        raise argparse.ArgumentTypeError(f"{text} is not between 0 and 1")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number between 0 and 1")
     return value

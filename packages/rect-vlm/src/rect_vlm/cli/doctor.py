@@ -6,6 +6,7 @@ from dataclasses import asdict
 
 from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from rect_core.read import Examination, examine
 from rect_vlm.cases import find_cases
@@ -45,7 +46,7 @@ def run(options: argparse.Namespace) -> int:
 def checks_table(one: Examination) -> Table:
     """A row a check."""
     verdict = "usable" if one.volume is not None else "refused"
-    table = Table(title=f"{one.case_id}: {verdict}", title_justify="left", title_style="bold")
+    table = Table(title=Text(f"{one.case_id}: {verdict}"), title_justify="left", title_style="bold")
     table.add_column("Check")
     table.add_column("Result")
     table.add_column("What was seen", overflow="fold")

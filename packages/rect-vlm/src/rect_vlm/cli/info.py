@@ -6,6 +6,7 @@ from importlib.util import find_spec
 from typing import Any
 
 import torch
+from rich.markup import escape
 from rich.table import Table
 
 from rect_vlm.cli.common import Commands, load_model, pick_device, stdout
@@ -35,7 +36,7 @@ def run(options: argparse.Namespace) -> int:
         return 0
     table = Table(show_header=False)
     for name, value in facts.items():
-        table.add_row(name, str(value))
+        table.add_row(name, escape(str(value)))
     stdout().print(table)
     return 0
 

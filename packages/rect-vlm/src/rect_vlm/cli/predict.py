@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import torch
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from rect_core.config import from_yaml
@@ -16,6 +17,7 @@ from rect_vlm.cases import Case, find_cases
 from rect_vlm.cli.common import Commands, add_model, add_scans, load_model, stderr, stdout, threshold
 from rect_vlm.cli.show import show_prediction
 from rect_vlm.model import ReCTVLM
+from rect_vlm.outputs import check_place, check_root, is_prediction, read_record
 from rect_vlm.prediction import Prediction
 from rect_vlm.settings import PredictSettings
 from rect_vlm.tables import write_tables
@@ -63,8 +65,10 @@ def run(options: argparse.Namespace) -> int:
     regions = Path(options.regions) if options.regions else None
     cases = find_cases(options.scans, regions=regions, anonymous=options.anonymous_ids)
     out = Path(options.out)
-    batch = Batch(skipped=[c for c in cases if options.skip_existing and (out / c.case_id).exists()])
+    batch = Batch(skipped=[c for c in cases if options.skip_existing and is_prediction(out / c.case_id)])
     todo = [case for case in cases if case not in batch.skipped]
+    for case in batch.skipped:
+        read_record(out / case.case_id)
     _refuse_existing(todo, out, force=options.force)
     model = load_model(options) if todo else None
     start = time.perf_counter()
@@ -79,22 +83,34 @@ def run(options: argparse.Namespace) -> int:
 
 def _with_settings(options: argparse.Namespace) -> argparse.Namespace:
     """The options with what the command line left open filled in from --config, or else the defaults."""
-    settings = from_yaml(PredictSettings, Path(options.config)) if options.config else PredictSettings()
+    settings = PredictSettings() if options.config is None else _read_settings(Path(options.config))
     given = {name: value for name, value in vars(options).items() if value is not None}
     return argparse.Namespace(**{**vars(options), **asdict(settings), **given})
 
 
+def _read_settings(path: Path) -> PredictSettings:
+    if not path.is_file():
+        raise ValueError(f"--config {path.name!r} is not a file: give a YAML of settings, as in configs/")
+    try:
+        return from_yaml(PredictSettings, path)
+    except ValueError as error:
+        raise ValueError(f"{path.name}: {error}") from error
+
+
 def _refuse_existing(todo: list[Case], out: Path, *, force: bool) -> None:
-    there = [case.case_id for case in todo if (out / case.case_id).exists()]
+    check_root(out)
+    there = [case.case_id for case in todo if is_prediction(out / case.case_id)]
     if there and not force:
         raise ScanError(
             "output",
             f"{out.name}/{there[0]} exists ({len(there)} of {len(todo)}): give --force to replace or --skip-existing",
         )
+    for case in todo:
+        check_place(out / case.case_id, force=force, ours=is_prediction)
 
 
 def _predict_all(model: ReCTVLM, todo: list[Case], options: argparse.Namespace, batch: Batch) -> None:
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     console = stderr()
     with Progress(*columns, console=console, disable=not console.is_terminal or len(todo) == 1) as progress:
         task = progress.add_task("scans", total=len(todo))
@@ -103,7 +119,7 @@ def _predict_all(model: ReCTVLM, todo: list[Case], options: argparse.Namespace, 
             _predict_one(model, case, options, batch)
             progress.advance(task)
             if not console.is_terminal and len(todo) > 1:
-                console.print(f"{len(batch.done) + len(batch.failed)}/{len(todo)} {case.case_id}")
+                console.print(f"{len(batch.done) + len(batch.failed)}/{len(todo)} {case.case_id}", markup=False)
 
 
 def _predict_one(model: ReCTVLM, case: Case, options: argparse.Namespace, batch: Batch) -> None:
@@ -120,6 +136,9 @@ def _predict_one(model: ReCTVLM, case: Case, options: argparse.Namespace, batch:
         prediction.save(options.out, force=options.force, prob_maps=options.prob_maps)
     except ScanError as error:
         batch.failed.append((case, str(error)))
+        return
+    except (MemoryError, torch.OutOfMemoryError):
+        batch.failed.append((case, f"{case.path.name}: out of memory: use a machine or device with more of it"))
         return
     batch.done.append(case)
     batch.last = prediction
@@ -141,9 +160,10 @@ def _tell(options: argparse.Namespace, cases: list[Case], batch: Batch, seconds:
     if len(cases) > 1:
         console.print(
             f"{len(batch.done)} done, {len(batch.skipped)} skipped, {len(batch.failed)} failed in {seconds:.1f} s; "
-            f"files are in {out}"
+            f"files are in {out}",
+            markup=False,
         )
         if options.anonymous_ids:
-            console.print("\n".join(f"{case.case_id} = {case.path.name}" for case in cases))
+            console.print("\n".join(f"{case.case_id} = {case.path.name}" for case in cases), markup=False)
     for case, why in batch.failed:
         console.print(f"failed: {case.case_id}: {why}", style="red", markup=False)

@@ -9,18 +9,18 @@ from rect_core.errors import ScanError
 from rect_core.findings import LOCALIZED
 from rect_core.masks import read_mask
 from rect_core.read import read_volume
-from rect_core.types import MaskCrop, PredictionRecord
+from rect_core.types import MaskCrop
 from rect_core.volume import Volume
 from rect_vlm.cases import find_cases
 from rect_vlm.cli.common import Commands, stdout
-from rect_vlm.outputs import whole_folder
+from rect_vlm.outputs import check_place, read_record, whole_folder
 from rect_vlm.render.montage import lesion_crop, overlay
 from rect_vlm.render.regions import region_picture
 
 
 def add_parser(commands: Commands) -> None:
     """Adds the command and its options."""
-    command = commands.add_parser("render", help="redraw the overlay, the regions and one crop a lesion of a saved prediction")
+    command = commands.add_parser("render", help="redraw the overlay, the regions and one crop a lesion")
     command.add_argument("prediction", metavar="PREDICTION", help="folder of one case, as predict wrote it")
     command.add_argument("--scan", required=True, help="the scan it was made from")
     command.add_argument("--finding", choices=LOCALIZED, help="draw this finding only")
@@ -44,15 +44,16 @@ def run(options: argparse.Namespace) -> int:
         )
     if options.slices and not options.plane:
         raise ValueError("--slices needs --plane axial, coronal or sagittal")
-    record = PredictionRecord.load(folder / "findings.json")
+    record = read_record(folder)
     cases = find_cases([options.scan])
     if len(cases) > 1:
         raise ScanError("file", f"--scan {Path(options.scan).name!r} holds {len(cases)} scans: name the one scan")
+    out = Path(options.out) if options.out else folder / "render"
+    check_place(out, force=options.force, ours=_is_pictures)
     volume = read_volume(cases[0].path, case_id=record.case_id, allow_tilt=options.allow_tilt)
     wanted = (options.finding,) if options.finding else record.assessed_masks
     crops = {finding: _crop(folder / "lesions" / f"{finding}.nii.gz", volume) for finding in wanted}
-    out = Path(options.out) if options.out else folder / "render"
-    with whole_folder(out, force=options.force) as partial:
+    with whole_folder(out, force=options.force, ours=_is_pictures) as partial:
         picture = overlay(
             volume,
             crops,
@@ -86,5 +87,14 @@ def _crop(path: Path, volume: Volume) -> MaskCrop:
     return MaskCrop(labels=labels[d0:d1, h0:h1, w0:w1], start=(d0, h0, w0), shape=volume.shape)
 
 
+def _is_pictures(folder: Path) -> bool:
+    """Whether a folder holds nothing but the pictures that this command draws."""
+    names = {path.name for path in folder.iterdir()}
+    return {"overlay.png", "regions.png"} <= names and all(name.endswith(".png") for name in names)
+
+
 def _slices(text: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in text.split(","))
+    try:
+        return tuple(int(part) for part in text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a list of slice numbers such as 10,20") from None

@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 
 from rect_core.errors import ScanError
+from rect_core.findings import LOCALIZED
 from rect_core.masks import replacing, save_mask
 from rect_vlm.cases import Case, find_cases
 from rect_vlm.cli.common import Commands, add_model, add_scans, load_model, stderr, stdout, threshold
 from rect_vlm.cli.show import BANNERS, lesions_table, scores_table
 from rect_vlm.model import ReCTVLM
-from rect_vlm.outputs import whole_folder
+from rect_vlm.outputs import check_place, check_root, whole_folder
 from rect_vlm.pipeline import Request, encode, run
 from rect_vlm.prompting import Prompting
 
@@ -57,8 +58,7 @@ def _add(commands: Commands, name: str, room: Room, text: str) -> argparse.Argum
 
 def _run(options: argparse.Namespace) -> int:
     cases = find_cases(options.scans, regions=Path(options.regions) if options.regions else None)
-    if options.command == "embed":
-        _check_vectors_file(options)
+    _check_outputs(cases, options)
     prompting = Prompting.load(options.prompt, options.text_encoder) if options.prompt else None
     model = load_model(options)
     results, failed = _each(model, cases, options, prompting)
@@ -71,10 +71,29 @@ def _run(options: argparse.Namespace) -> int:
     return 1 if failed else 0
 
 
+def _check_outputs(cases: list[Case], options: argparse.Namespace) -> None:
+    """Refuses what could not be written, before any work."""
+    if options.text_encoder is not None and not options.prompt:
+        raise ValueError("--text-encoder is for prompts of your own: give --prompt TEXT too, or leave it out")
+    if options.command == "embed":
+        _check_vectors_file(options)
+    elif options.command == "localize" and options.out:
+        check_root(Path(options.out))
+        for case in cases:
+            check_place(Path(options.out) / case.case_id, force=options.force, ours=_is_masks)
+
+
+def _is_masks(folder: Path) -> bool:
+    """Whether a folder holds nothing but masks that `rect localize` wrote."""
+    return all(path.name.startswith((*LOCALIZED, "prompt_")) for path in folder.iterdir())
+
+
 def _check_vectors_file(options: argparse.Namespace) -> None:
     path = Path(options.out or "vectors.npz")
     if path.suffix != ".npz":
         raise ValueError(f"--out {path.name}: vectors are written as .npz")
+    if path.is_dir() or not path.parent.is_dir():
+        raise ScanError("output", f"--out {path.name}: give a file in a folder that exists")
     if options.out and path.exists() and not options.force:
         raise ScanError("output", f"{path.name} exists: give --force to replace it")
 
@@ -125,14 +144,13 @@ def _classify(model: ReCTVLM, request: Request, options: argparse.Namespace) -> 
 def _localize(model: ReCTVLM, request: Request, options: argparse.Namespace) -> dict[str, Any]:
     out = run(model, request, tasks=("localization",))
     if options.out:
-        with whole_folder(Path(options.out) / out.record.case_id, force=options.force) as folder:
+        with whole_folder(Path(options.out) / out.record.case_id, force=options.force, ours=_is_masks) as folder:
             for finding, crop in out.lesions.crops.items():
                 description = f"rect {finding}"[:40] + f"; weights: {model.weights_status}"
                 save_mask(folder / f"{finding}.nii.gz", crop.dense(), out.volume, description=description)
     if not options.json:
-        stdout().print(
-            lesions_table(out.lesions.items) if out.lesions.items else f"{request.case_id}: no lesion outlined"
-        )
+        nothing = f"{request.case_id}: no lesion outlined"
+        stdout().print(lesions_table(out.lesions.items) if out.lesions.items else nothing, markup=False)
     return {
         "weights_status": model.weights_status,
         "asked": list(out.lesions.asked),

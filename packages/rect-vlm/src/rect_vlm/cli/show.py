@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.panel import Panel
 from rich.table import Table
+from rich.text import Text
 
 from rect_core.findings import LABEL_OF_LOCALIZED, LABELS, LOCALIZED
 from rect_core.types import FindingScores, Lesion
@@ -36,7 +37,7 @@ def show_prediction(out: Prediction, folder: Path, console: Console) -> None:
 
 def scores_table(scores: FindingScores, lesions: tuple[Lesion, ...] = (), *, title: str = "Findings") -> Table:
     """A row a label: probability, threshold, decision, and how many lesions were outlined."""
-    table = Table(title=title, title_justify="left", title_style="bold")
+    table = Table(title=Text(title), title_justify="left", title_style="bold")
     for name, side in (
         ("Finding", "left"),
         ("prob", "right"),
@@ -49,7 +50,7 @@ def scores_table(scores: FindingScores, lesions: tuple[Lesion, ...] = (), *, tit
     for label, prob, cut, present in zip(scores.labels, scores.prob, scores.threshold, scores.present, strict=True):
         style = "bold" if present else "dim"
         count = str(counts[label]) if label in counts else ""
-        table.add_row(label, f"{prob:.3f}", f"{cut:.2f}", "yes" if present else "no", count, style=style)
+        table.add_row(escape(label), f"{prob:.3f}", f"{cut:.2f}", "yes" if present else "no", count, style=style)
     return table
 
 
