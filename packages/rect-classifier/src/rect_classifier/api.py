@@ -33,9 +33,10 @@ def classify(
     head = model if isinstance(model, Classifier) else Classifier.from_pretrained(model)
     scan = encode(source, model=encoder or head.sibling(head.config.encoder), regions=regions)
     logits = head(scan.tokens.to(next(head.parameters()).device))[0].float()
-    return to_scores(logits, threshold=threshold, points=_points(head), labels=head.config.labels)
+    return to_scores(logits, threshold=threshold, points=operating_points(head), labels=head.config.labels)
 
 
-def _points(head: Classifier) -> OperatingPoints | None:
+def operating_points(head: Classifier) -> OperatingPoints | None:
+    """What was fitted for a head and lies beside its weights; None for one without, or that came from no folder."""
     path = head.origin / POINTS_FILE if head.origin else None
     return OperatingPoints.load(path) if path and path.is_file() else None

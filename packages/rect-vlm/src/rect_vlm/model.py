@@ -1,6 +1,5 @@
 """ReCTVLM: encoder, classifier, localizer and reporter as one model. One scan is encoded once and used three times."""
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +7,7 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Shaped
 
-from rect_classifier import Classifier
+from rect_classifier import POINTS_FILE, Classifier, Threshold, operating_points
 from rect_core.errors import ScanError
 from rect_core.sources import resolve_source
 from rect_core.types import FindingScores, OperatingPoints, Report, WeightsStatus
@@ -17,9 +16,6 @@ from rect_localizer import Localizer
 from rect_vlm.pipeline import Request, run
 from rect_vlm.prediction import Prediction
 from rect_vlm.presets import PRESETS
-
-Threshold = float | Mapping[str, float] | None
-COMPONENTS = ("encoder", "classifier", "localizer")
 
 
 def _matrix(affine: Any) -> Shaped[np.ndarray, "..."] | None:
@@ -74,14 +70,13 @@ class ReCTVLM:
         if str(source).startswith("untrained:"):
             return cls.untrained(str(source).removeprefix("untrained:"))
         whole = resolve_source(source, revision=revision, local_files_only=local_files_only)
-        folders = {part: whole / part for part in COMPONENTS}
-        points = folders["classifier"] / "operating_points.json"
+        classifier = Classifier.from_pretrained(whole / "classifier")
         return cls(
-            VisionEncoder.from_pretrained(folders["encoder"]),
-            Classifier.from_pretrained(folders["classifier"]),
-            Localizer.from_pretrained(folders["localizer"]),
+            VisionEncoder.from_pretrained(whole / "encoder"),
+            classifier,
+            Localizer.from_pretrained(whole / "localizer"),
             name=Path(source).name,
-            points=OperatingPoints.load(points) if points.exists() else None,
+            points=operating_points(classifier),
         )
 
     @classmethod
@@ -102,7 +97,7 @@ class ReCTVLM:
         for part, module in self.modules.items():
             module.save_pretrained(Path(folder) / part, weights_status=weights_status)
         if self.points:
-            self.points.save(Path(folder) / "classifier" / "operating_points.json")
+            self.points.save(Path(folder) / "classifier" / POINTS_FILE)
 
     @property
     def weights_status(self) -> WeightsStatus:
@@ -141,7 +136,7 @@ class ReCTVLM:
         axes: str | None = None,
         case_id: str | None = None,
         generate_report: bool = True,
-        classification_threshold: Threshold = None,
+        classification_threshold: Threshold | None = None,
         localization_threshold: float = 0.5,
         allow_tilt: bool = False,
     ) -> Prediction:
@@ -169,7 +164,7 @@ class ReCTVLM:
         return run(self, request)
 
     def classify(
-        self, scan: Any, *, threshold: Threshold = None, segmentation_mask: Any = None, affine: Any = None
+        self, scan: Any, *, threshold: Threshold | None = None, segmentation_mask: Any = None, affine: Any = None
     ) -> FindingScores:
         """The 18 scores of one scan, without looking for lesions."""
         request = Request(

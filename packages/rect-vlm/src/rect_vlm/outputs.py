@@ -156,15 +156,18 @@ def _umask() -> int:
 
 
 def _describe(out: "Prediction", what: str) -> str:
-    return f"rect {what}; weights: {out.record.weights_status}"
+    return f"rect {what}"[:40] + f"; weights: {out.record.weights_status}"
+
+
+def write_lesions(out: "Prediction", folder: Path) -> None:
+    """Instance ids of each asked finding as `<folder>/<finding>.nii.gz`."""
+    for finding, crop in out.lesions.crops.items():
+        save_mask(folder / f"{finding}.nii.gz", crop.dense(), out.volume, description=_describe(out, finding))
 
 
 def _write_masks(out: "Prediction", folder: Path) -> None:
     (folder / "lesions").mkdir()
-    for finding, crop in out.lesions.crops.items():
-        save_mask(
-            folder / "lesions" / f"{finding}.nii.gz", crop.dense(), out.volume, description=_describe(out, finding)
-        )
+    write_lesions(out, folder / "lesions")
     view = labels_view(out.lesions, out.volume)
     save_mask(folder / "lesions.nii.gz", view, out.volume, description=_describe(out, "lesions 1..5"))
     save_mask(folder / "regions.nii.gz", out.regions.labels, out.volume, description="rect regions 1..20")

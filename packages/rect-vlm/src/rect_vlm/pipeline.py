@@ -14,7 +14,7 @@ import torch
 from jaxtyping import Float, Shaped
 from torch import Tensor
 
-from rect_classifier import to_scores
+from rect_classifier import Threshold, to_scores
 from rect_core.anatomy import RegionMap, regions
 from rect_core.errors import ScanError
 from rect_core.findings import LOCALIZED
@@ -46,7 +46,7 @@ class Request:
     axes: str | None = None
     case_id: str | None = None
     report: bool = True
-    classification_threshold: float | Mapping[str, float] | None = None
+    classification_threshold: Threshold | None = None
     localization_threshold: float = 0.5
     allow_tilt: bool = False
     prompting: Prompting | None = None
@@ -160,8 +160,8 @@ def read(request: Request) -> tuple[Volume, tuple[Check, ...]]:
         allow_tilt=request.allow_tilt,
     )
     if seen.volume is None:
-        failed = next(check for check in seen.checks if check.status == "fail")
-        raise ScanError(failed.name, failed.message)
+        assert seen.failure is not None, "a scan without a failed check has a volume"
+        raise ScanError(seen.failure.name, seen.failure.message)
     return seen.volume, seen.checks
 
 

@@ -28,19 +28,16 @@ def add_parser(commands: Commands) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Prints every check of every scan; 1 when one of them fails."""
-    seen = [
-        examine(case.path, case_id=case.case_id, allow_tilt=options.allow_tilt) for case in find_cases(options.scans)
-    ]
-    if options.json:
-        rows = [
-            {"case_id": one.case_id, "usable": one.volume is not None, "checks": list(map(asdict, one.checks))}
-            for one in seen
-        ]
-        print(json.dumps({"cases": rows}, indent=2))
-    else:
-        for one in seen:
+    rows = []
+    for case in find_cases(options.scans):
+        one = examine(case.path, case_id=case.case_id, allow_tilt=options.allow_tilt)
+        usable = one.volume is not None
+        rows.append({"case_id": one.case_id, "usable": usable, "checks": list(map(asdict, one.checks))})
+        if not options.json:
             stdout().print(checks_table(one))
-    return 0 if all(one.volume is not None for one in seen) else 1
+    if options.json:
+        print(json.dumps({"cases": rows}, indent=2))
+    return 0 if all(row["usable"] for row in rows) else 1
 
 
 def checks_table(one: Examination) -> Table:

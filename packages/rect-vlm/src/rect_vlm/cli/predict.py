@@ -54,7 +54,7 @@ class Batch:
     skipped: list[Case] = field(default_factory=list)
     failed: list[tuple[Case, str]] = field(default_factory=list)
     records: list[dict[str, Any]] = field(default_factory=list)
-    last: Prediction | None = None
+    shown: Prediction | None = None  # of a single scan only: a batch must not hold on to volumes
 
 
 def run(options: argparse.Namespace) -> int:
@@ -116,13 +116,13 @@ def _predict_all(model: ReCTVLM, todo: list[Case], options: argparse.Namespace, 
         task = progress.add_task("scans", total=len(todo))
         for case in todo:
             progress.update(task, description=case.case_id)
-            _predict_one(model, case, options, batch)
+            _predict_one(model, case, options, batch, single=len(todo) == 1)
             progress.advance(task)
             if not console.is_terminal and len(todo) > 1:
                 console.print(f"{len(batch.done) + len(batch.failed)}/{len(todo)} {case.case_id}", markup=False)
 
 
-def _predict_one(model: ReCTVLM, case: Case, options: argparse.Namespace, batch: Batch) -> None:
+def _predict_one(model: ReCTVLM, case: Case, options: argparse.Namespace, batch: Batch, *, single: bool) -> None:
     try:
         prediction = model.predict(
             case.path,
@@ -141,7 +141,8 @@ def _predict_one(model: ReCTVLM, case: Case, options: argparse.Namespace, batch:
         batch.failed.append((case, f"{case.path.name}: out of memory: use a machine or device with more of it"))
         return
     batch.done.append(case)
-    batch.last = prediction
+    if single:
+        batch.shown = prediction
     if options.json:
         report = prediction.report.to_json() if prediction.report else None
         batch.records.append({**prediction.record.to_json(), "report": report})
@@ -154,8 +155,8 @@ def _tell(options: argparse.Namespace, cases: list[Case], batch: Batch, seconds:
         skipped = [case.case_id for case in batch.skipped]
         json.dump({"cases": batch.records, "failed": failed, "skipped": skipped}, sys.stdout, indent=2)
         print()
-    elif len(cases) == 1 and batch.last:
-        show_prediction(batch.last, out / cases[0].case_id, stdout())
+    elif len(cases) == 1 and batch.shown:
+        show_prediction(batch.shown, out / cases[0].case_id, stdout())
     console = stderr()
     if len(cases) > 1:
         console.print(

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from rect_core.anatomy.region_map import bounding_box
 from rect_core.errors import ScanError
 from rect_core.findings import LOCALIZED
 from rect_core.masks import read_mask
@@ -79,11 +80,7 @@ def _crop(path: Path, volume: Volume) -> MaskCrop:
     labels = read_mask(path, volume)
     if not labels.any():
         return MaskCrop(labels=np.zeros((0, 0, 0), np.uint8), start=(0, 0, 0), shape=volume.shape)
-    ranges = []
-    for axis in range(3):
-        hit = np.flatnonzero(labels.any(axis=tuple(a for a in range(3) if a != axis)))
-        ranges.append((int(hit[0]), int(hit[-1]) + 1))
-    (d0, d1), (h0, h1), (w0, w1) = ranges
+    (d0, d1), (h0, h1), (w0, w1) = bounding_box(labels > 0)
     return MaskCrop(labels=labels[d0:d1, h0:h1, w0:w1], start=(d0, h0, w0), shape=volume.shape)
 
 

@@ -10,12 +10,12 @@ import numpy as np
 
 from rect_core.errors import ScanError
 from rect_core.findings import LOCALIZED
-from rect_core.masks import replacing, save_mask
+from rect_core.masks import replacing
 from rect_vlm.cases import Case, find_cases
 from rect_vlm.cli.common import Commands, add_model, add_scans, load_model, stderr, stdout, threshold
 from rect_vlm.cli.show import BANNERS, lesions_table, scores_table
 from rect_vlm.model import ReCTVLM
-from rect_vlm.outputs import check_place, check_root, whole_folder
+from rect_vlm.outputs import check_place, check_root, whole_folder, write_lesions
 from rect_vlm.pipeline import Request, encode, run
 from rect_vlm.prompting import Prompting
 
@@ -145,9 +145,7 @@ def _localize(model: ReCTVLM, request: Request, options: argparse.Namespace) -> 
     out = run(model, request, tasks=("localization",))
     if options.out:
         with whole_folder(Path(options.out) / out.record.case_id, force=options.force, ours=_is_masks) as folder:
-            for finding, crop in out.lesions.crops.items():
-                description = f"rect {finding}"[:40] + f"; weights: {model.weights_status}"
-                save_mask(folder / f"{finding}.nii.gz", crop.dense(), out.volume, description=description)
+            write_lesions(out, folder)
     if not options.json:
         nothing = f"{request.case_id}: no lesion outlined"
         stdout().print(lesions_table(out.lesions.items) if out.lesions.items else nothing, markup=False)

@@ -1,6 +1,7 @@
 """How a terminal shows one prediction."""
 
 import math
+from collections import Counter
 from pathlib import Path
 
 from rich.console import Console
@@ -9,7 +10,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from rect_core.findings import LABEL_OF_LOCALIZED, LABELS, LOCALIZED
+from rect_core.findings import LABEL_OF_LOCALIZED, LOCALIZED
 from rect_core.types import FindingScores, Lesion
 from rect_vlm.prediction import Prediction
 
@@ -69,8 +70,5 @@ def lesions_table(lesions: tuple[Lesion, ...], *, most: int = 12) -> Table:
 
 
 def _counts(lesions: tuple[Lesion, ...]) -> dict[str, int]:
-    counts = {LABEL_OF_LOCALIZED[finding]: 0 for finding in LOCALIZED}
-    for lesion in lesions:
-        counts[LABEL_OF_LOCALIZED[lesion.finding]] += 1
-    assert set(counts) <= set(LABELS)
-    return counts
+    found = Counter(lesion.finding for lesion in lesions)
+    return {LABEL_OF_LOCALIZED[finding]: found[finding] for finding in LOCALIZED}
