@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from rect_core.errors import ScanError
 from rect_core.geometry import parse_axes
-from rect_core.masks import read_mask, replacing, save_map, save_mask
+from rect_core.masks import read_mask, replacing, save_map, save_mask, save_volume
 from rect_core.volume import StoredGrid, Volume
 
 CODES = ("LPS", "RAS", "PIR", "SPL", "LPI", "ARS")
@@ -258,3 +258,17 @@ def test_a_killed_write_leaves_the_old_file_whole(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "-c", code, str(tmp_path / "m.nii.gz")], env=os.environ, check=False)
     assert done.returncode == -signal.SIGKILL
     assert (tmp_path / "m.nii.gz").read_bytes() == b"old"
+
+
+@pytest.mark.parametrize("dtype", [np.int16, np.float32])
+@pytest.mark.parametrize("code", CODES)
+def test_a_saved_scan_comes_back_voxel_for_voxel(tmp_path: Path, code: str, dtype: type) -> None:
+    empty = scan((24, 26, 50), code)
+    values = np.random.default_rng(1).integers(-1024, 1500, empty.shape).astype(dtype)
+    volume = Volume(hu=values, affine=empty.affine, stored=empty.stored, case_id="case")
+    save_volume(tmp_path / "case.nii.gz", volume, description="test")
+    image = nib.load(tmp_path / "case.nii.gz")
+    assert image.get_data_dtype() == dtype
+    assert image.dataobj.slope == 1
+    np.testing.assert_array_equal(volume.stored.to_house(np.asanyarray(image.dataobj)), values)
+    np.testing.assert_allclose(image.affine, volume.stored.affine, atol=1e-3)

@@ -1,4 +1,4 @@
-"""Masks and maps on a scan's own voxels: read on the condition of the same grid, written whole or not at all."""
+"""Masks, maps and scans on their stored voxels: read on the condition of the same grid, written whole or not at all."""
 
 import secrets
 from collections.abc import Iterator
@@ -58,6 +58,12 @@ def save_mask(
 def save_map(path: Path | str, prob: Float[np.ndarray, "d h w"], volume: Volume, *, description: str) -> None:
     """Writes a map of real numbers as float32, otherwise as `save_mask`."""
     _save(Path(path), prob, np.dtype(np.float32), volume, description)
+
+
+def save_volume(path: Path | str, volume: Volume, *, description: str) -> None:
+    """Writes the Hounsfield units of a scan in the type they are held in (int16 or float32), otherwise as `save_mask`.
+    Nothing is rescaled: slope and intercept of the file are 1 and 0."""
+    _save(Path(path), volume.hu, volume.hu.dtype, volume, description)
 
 
 @contextmanager
@@ -156,7 +162,7 @@ def _save(path: Path, array: Shaped[np.ndarray, "d h w"], dtype: np.dtype, volum
     if array.shape != volume.shape:
         raise ValueError(f"{path.name}: {array.shape} voxels for the scan {volume.case_id!r} of {volume.shape}")
     if not path.name.endswith(".nii.gz"):
-        raise ValueError(f"{path.name}: masks and maps are written as .nii.gz")
+        raise ValueError(f"{path.name}: masks, maps and scans are written as .nii.gz")
     stored = volume.stored.to_stored(array)
     header = _header(volume.stored, dtype, description)
     with replacing(path) as file, _gzip(file) as packed:

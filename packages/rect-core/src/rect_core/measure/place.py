@@ -5,8 +5,8 @@ from jaxtyping import Int64
 
 from rect_core.anatomy import RegionMap
 from rect_core.findings import REGIONS
+from rect_core.measure.components import Runs
 from rect_core.volume import Volume
-from rect_localizer.components import Runs
 
 RIGHT = (1, 2, 3, 13)
 LEFT = (4, 5, 6, 14)

@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 from jaxtyping import Float
 
-from rect_localizer.components import Runs
+from rect_core.measure.components import Runs
 
 _TIE_MM: Final = 1e-3
 """Lengths closer than this are the same length: affines are stored as float32."""

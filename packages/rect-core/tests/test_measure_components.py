@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from rect_localizer import components as module
-from rect_localizer.components import components, find_runs
-from rect_localizer.diameter import diameters
+from rect_core.measure import components as module
+from rect_core.measure.components import components, find_runs
+from rect_core.measure.diameter import diameters
 
 
 def noise(shape: tuple[int, int, int], share: float, seed: int) -> np.ndarray:
