@@ -22,6 +22,7 @@ BELOW = {
     "rect-classifier": {"rect-core", "rect-encoder"},
     "rect-localizer": {"rect-core", "rect-encoder"},
     "rect-reporter": {"rect-core", "rect-encoder"},
+    "rect-data": {"rect-core"},
     "rect-vlm": {"rect-core", "rect-encoder", "rect-classifier", "rect-localizer", "rect-reporter"},
 }
 """Which siblings a package may import. A new package is entered by hand: that is the moment to think about layers."""

@@ -1,0 +1,1 @@
+"""Chest CT data for training and tests."""

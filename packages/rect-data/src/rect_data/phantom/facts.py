@@ -1,0 +1,29 @@
+"""What is true of a phantom, in words and numbers: the one source of its report and its reasoning."""
+
+from dataclasses import dataclass
+from math import nan
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Fact:
+    """One finding of a phantom.
+
+    label: one of the 18, or "" for a normal variant that a reader may mention. kind: what it is, in plain words
+    ("part-solid nodule", "free effusion"). side: right, left, bilateral, midline or "". lobes: names of parts.LOBES.
+    size_mm: longest in-plane diameter of the largest, thickness for effusions, width for nodes; NaN where a size says
+    nothing. number: how many. severity: mild, moderate, severe or "". details: further plain words, such as "with air
+    bronchograms". finding and instances: the masks of a localized finding; side, lobes, size and number are then
+    measured from these masks, whatever was intended.
+    """
+
+    label: str
+    kind: str
+    side: str = ""
+    lobes: tuple[str, ...] = ()
+    size_mm: float = nan
+    number: int = 1
+    severity: str = ""
+    details: tuple[str, ...] = ()
+    uncertain: bool = False
+    finding: str = ""
+    instances: tuple[int, ...] = ()
