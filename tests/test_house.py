@@ -27,7 +27,10 @@ BELOW = {
 }
 """Which siblings a package may import. A new package is entered by hand: that is the moment to think about layers."""
 
-WHERE_USED = {"PIL", "gdcm", "huggingface_hub", "nibabel", "peft", "pydicom", "scipy", "slicerio", "transformers"}
+WHERE_USED = {
+    *("PIL", "blosc2", "gdcm", "huggingface_hub", "nibabel", "peft", "pyarrow", "pydicom", "ray", "scipy", "slicerio"),
+    "transformers",
+}
 """Slow to import or optional: only inside the function that needs them. Pillow is what rect_vlm.render is made of."""
 
 

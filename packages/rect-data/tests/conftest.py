@@ -1,14 +1,17 @@
 """A few phantoms that all tests share: drawing one takes seconds. Nothing may change them."""
 
 import re
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from math import isnan
+from pathlib import Path
 
 import pytest
 
 from rect_data.phantom import Case, PhantomConfig, generate
 from rect_data.phantom.facts import Fact
+from rect_data.tree.make import make_tree
 
 WRITTEN = PhantomConfig(size=(48, 128, 128), spacing_mm=(6.5, 3.0, 3.0))
 
@@ -215,3 +218,17 @@ def total_problems(facts: Sequence[Fact], told: Reading) -> list[str]:
 def read_back() -> type[ReadBack]:
     """Reads a report's findings and says where they depart from the facts: `read_back.of(text).problems(...)`."""
     return ReadBack
+
+
+@pytest.fixture(scope="session")
+def phantom_tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three training cases and one of valid in CT-RATE's layout, 48 x 96 x 96 voxels. Copy it before you change it."""
+    root = tmp_path_factory.mktemp("phantoms") / "tree"
+    make_tree(root, train=3, valid=1, config=PhantomConfig(size=(48, 96, 96), spacing_mm=(6.0, 4.0, 4.0)))
+    return root
+
+
+@pytest.fixture
+def tree_copy(phantom_tree: Path, tmp_path: Path) -> Path:
+    """A copy of `phantom_tree` that a test may damage."""
+    return Path(shutil.copytree(phantom_tree, tmp_path / "copy"))
