@@ -12,7 +12,6 @@ from typing import Any
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from rect_core.errors import ScanError
 from rect_core.findings import LABELS
 from rect_data.phantom.config import COARSEST_MM, PhantomConfig
 from rect_data.tree.make import make_tree, verify
@@ -36,15 +35,18 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main() -> int:
-    """0 done, 1 files differ from their checksums, 2 bad usage."""
+    """0 done, 1 files differ from their checksums, 2 bad usage or a folder that cannot be used, 130 stopped."""
     options = parser().parse_args()
     began = time.monotonic()
     try:
         records = _make(options)
-    except (ValueError, ScanError) as error:
+        contact_sheet(options.out / "contact_sheet.png", options.out, records)
+    except (ValueError, RuntimeError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    contact_sheet(options.out / "contact_sheet.png", options.out, records)
+    except KeyboardInterrupt:
+        print("stopped: run the same command again to go on", file=sys.stderr)
+        return 130
     print(f"{len(records)} volumes in {options.out}, {time.monotonic() - began:.0f} s; see contact_sheet.png")
     for i, label in enumerate(LABELS):
         print(f"  {label:<36} {sum(r['labels'][i] for r in records):5d}")

@@ -2,6 +2,7 @@
 
 import gzip
 import os
+import pickle
 import struct
 import zlib
 from collections.abc import Callable
@@ -447,3 +448,8 @@ def test_a_folder_without_slices_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ScanError, match="study") as caught:
         read_volume(tmp_path / "study")
     assert str(tmp_path) not in str(caught.value)
+
+
+def test_a_refusal_crosses_from_a_worker_process_whole() -> None:
+    error = pickle.loads(pickle.dumps(ScanError("output", "no space: give another folder")))
+    assert (error.check, str(error)) == ("output", "no space: give another folder")

@@ -120,3 +120,45 @@ def test_a_map_without_lungs_is_refused(scan: Scan) -> None:
     empty = replace(scan.regions, labels=np.zeros_like(scan.regions.labels))
     with pytest.raises(ScanError, match="no lung"):
         insert(scan.volume, empty, ["Lung nodule"], 1)
+
+
+def test_maps_of_another_size_are_refused(scan: Scan) -> None:
+    cut = replace(scan.regions, labels=scan.regions.labels[:-1])
+    with pytest.raises(ValueError, match=r"the region map has .* voxels but the scan 'scan'"):
+        insert(scan.volume, cut, ["Lung nodule"], 1)
+    with pytest.raises(ValueError, match=r"the lobe map has .* voxels but the scan 'scan'"):
+        insert(scan.volume, scan.regions, ["Lung nodule"], 1, lobes=scan.lobes[:, :-2])
+
+
+def test_lobes_that_do_not_exist_and_negative_seeds_are_refused(scan: Scan) -> None:
+    with pytest.raises(ValueError, match="the lobe map has the value 9: give 0 to 5"):
+        insert(scan.volume, scan.regions, ["Lung nodule"], 1, lobes=np.full_like(scan.lobes, 9))
+    with pytest.raises(ValueError, match="seed -1 is negative"):
+        insert(scan.volume, scan.regions, ["Lung nodule"], -1)
+
+
+def test_a_crumb_of_lung_is_refused(scan: Scan) -> None:
+    crumb = np.zeros_like(scan.regions.labels)
+    crumb[20, 60, 60] = 1
+    with pytest.raises(ScanError, match="ml of lung, less than 100"):
+        insert(scan.volume, replace(scan.regions, labels=crumb), ["Lung nodule"], 1)
+
+
+def test_the_order_in_which_a_file_stores_its_voxels_changes_nothing(scan: Scan) -> None:
+    one = insert(scan.volume, scan.regions, ["Lung nodule"], 1)
+    for axes in ("LPS", "PIR"):
+        turned = insert(stored_as(scan.volume, axes), scan.regions, ["Lung nodule"], 1)
+        assert turned.volume.stored.axes == axes
+        assert np.array_equal(one.volume.hu, turned.volume.hu)
+        assert [lesion.side for lesion in one.lesions] == [lesion.side for lesion in turned.lesions]
+
+
+def stored_as(volume: Volume, axes: str) -> Volume:
+    """The same scan from a file with other axes."""
+    from nibabel.orientations import axcodes2ornt, inv_ornt_aff, io_orientation, ornt_transform
+
+    old = volume.stored
+    turn = ornt_transform(io_orientation(old.affine), axcodes2ornt(axes))
+    shape = tuple(old.shape[int(np.flatnonzero(turn[:, 0] == axis)[0])] for axis in range(3))
+    stored = StoredGrid(shape=(shape[0], shape[1], shape[2]), affine=old.affine @ inv_ornt_aff(turn, old.shape))
+    return Volume(hu=volume.hu, affine=stored.house_affine, stored=stored, case_id="scan")

@@ -1,6 +1,7 @@
 """Which labels a phantom has: prevalences, co-occurrence, and that nothing but seed and index decides."""
 
 from collections import Counter
+from dataclasses import asdict
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from rect_data.phantom.config import PREVALENCE, PhantomConfig
 from rect_data.phantom.patient import LOADINGS, labels_of, patient_of
 from rect_data.phantom.plan import Study, study
 from rect_data.phantom.streams import stream
+from rect_data.phantom.traits import Traits
 
 
 @pytest.fixture(scope="module")
@@ -86,6 +88,8 @@ def test_streams_differ_by_purpose_and_repeat_by_seed() -> None:
         ({"seed": -1}, "seed -1 is negative"),
         ({"size": (8, 128, 128)}, "between 16 and 1024"),
         ({"spacing_mm": (3.0, 0.1, 1.5)}, "between 0.5 and 12.0 mm"),
+        ({"spacing_mm": (3.0, float("nan"), 1.5)}, "between 0.5 and 12.0 mm"),
+        ({"spacing_mm": (0.5, 0.5, 0.5), "size": (32, 32, 32)}, "422 million voxels, which takes 19 GB"),
         ({"prevalence": {"Lung nodule": 0.5}}, "each of the 18 labels once"),
     ],
 )
@@ -97,3 +101,16 @@ def test_a_wrong_configuration_is_refused(wrong: dict, words: str) -> None:
 def test_an_index_below_zero_is_refused() -> None:
     with pytest.raises(ValueError, match="index -1 is negative"):
         study(-1)
+
+
+def test_labels_change_no_trait_but_their_own() -> None:
+    patient = patient_of(PhantomConfig(), study(3))
+    own = {"heart", "losing", "effusion_ml", "hyperinflation"}
+    for seed in range(20):
+        bare, full = (asdict(Traits.of(patient, labels, stream(seed))) for labels in ((), LABELS))
+        assert {name for name in bare if bare[name] != full[name]} <= own
+
+
+def test_an_index_beyond_the_sequence_of_labels_is_refused() -> None:
+    with pytest.raises(ValueError, match="index 1073741824 is too large: give 0 to 1073741823"):
+        study(1 << 30)

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 
 from rect_core.anatomy import lobes_from_totalsegmentator, regions
+from rect_core.errors import ScanError
 from rect_core.findings import LABELS, LOCALIZED
 from rect_core.masks import read_mask
 from rect_core.read import examine, read_volume
@@ -28,10 +30,9 @@ def files(root: Path) -> dict[str, bytes]:
 
 
 @pytest.fixture(scope="module")
-def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("tree") / "phantoms"
-    make_tree(root, train=3, valid=1, config=SMALL)
-    return root
+def tree(phantom_tree: Path) -> Path:
+    """Three training cases and one of valid; nothing here changes a byte of it."""
+    return phantom_tree
 
 
 def rows(path: Path) -> list[dict[str, str]]:
@@ -88,24 +89,32 @@ def test_the_grounding_file_counts_what_the_masks_hold(tree: Path) -> None:
         assert all(count > 0 for count in entry["pixels"].values())
 
 
-def test_four_workers_and_a_killed_run_give_the_same_bytes_as_one(tree: Path, tmp_path: Path) -> None:
-    root = tmp_path / "killed"
+def test_two_workers_and_an_interrupted_run_give_the_same_bytes_as_one(tree: Path, tmp_path: Path) -> None:
+    root = tmp_path / "stopped"
     code = (
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
         "from pathlib import Path; from rect_data.phantom.config import PhantomConfig; "
         "from rect_data.tree import make_tree; "
-        f"make_tree(Path({str(root)!r}), train=3, valid=1, config=PhantomConfig(size=(48, 96, 96), "
-        "spacing_mm=(6.0, 4.0, 4.0)))"
+        f"__name__ == '__main__' and make_tree(Path({str(root)!r}), train=2, valid=0, workers=2, "
+        "config=PhantomConfig(size=(48, 96, 96), spacing_mm=(6.0, 4.0, 4.0)))"
     )
-    run = subprocess.Popen([sys.executable, "-c", code])
-    for _ in range(600):
+    run = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True, start_new_session=True)
+    for _ in range(1200):
         if any(root.glob("dataset/*_fixed/*/*/*.nii.gz")):
             break
         time.sleep(0.1)
-    run.send_signal(signal.SIGKILL)
-    run.wait()
-    make_tree(root, train=3, valid=1, config=SMALL, workers=4)
-    left, right = files(tree), {k: v for k, v in files(root).items() if not k.endswith(".tmp")}
-    assert left == right
+    os.killpg(run.pid, signal.SIGINT)  # as Ctrl-C does: workers and parent alike
+    _, said = run.communicate(timeout=120)
+    assert said.count("Traceback") == 1, said  # the parent's own KeyboardInterrupt
+    assert not list(root.rglob("*.tmp"))
+    half = volume_path("train_1_a_1")  # as a case that was killed while it was written: no record yet
+    (root / half).write_bytes(b"half")
+    (root / "phantoms/train_1_a_1.json").unlink(missing_ok=True)
+    records = make_tree(root, train=2, valid=0, config=SMALL)
+    mine, others = files(root), files(tree)
+    for record in records:
+        assert all(mine[name] == others[name] for name in record["files"])
+    assert {name: mine[name] for name in mine if name.startswith("phantoms/")}.items() <= others.items()
 
 
 def test_more_training_cases_change_no_earlier_case() -> None:
@@ -149,3 +158,47 @@ def test_the_contact_sheet_shows_every_case_at_full_resolution(tree: Path, tmp_p
     with Image.open(tmp_path / "sheet.png") as sheet:
         assert sheet.width >= 2 * 3 * 96
         assert sheet.height >= 2 * 96
+
+
+def test_a_place_that_cannot_be_written_is_refused_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(ValueError, match="file is a file: give a folder"):
+        make_tree(tmp_path / "file", train=1, valid=0, config=SMALL)
+    with pytest.raises(ScanError, match="cannot be made: Not a directory: give a folder that can be written"):
+        make_tree(tmp_path / "file/sub", train=1, valid=0, config=SMALL)
+
+
+def test_no_worker_at_all_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="workers 0: give 1 or more"):
+        make_tree(tmp_path / "x", train=1, valid=0, config=SMALL, workers=0)
+    assert not (tmp_path / "x").exists()
+
+
+@pytest.mark.parametrize("file", ["phantoms.json", "phantoms/train_1_a_1.json"])
+@pytest.mark.parametrize("content", [b"[]", b"{", b"\xff"])
+def test_a_damaged_record_is_named(tree_copy: Path, file: str, content: bytes) -> None:
+    (tree_copy / file).write_bytes(content)
+    with pytest.raises(ValueError, match=f"{file}: is damaged .*: remove it and run again"):
+        make_tree(tree_copy, train=3, valid=1, config=SMALL)
+
+
+@pytest.mark.slow
+def test_one_worker_four_workers_and_a_run_killed_outright_give_the_same_bytes(tmp_path: Path) -> None:
+    alone, four, killed = tmp_path / "alone", tmp_path / "four", tmp_path / "killed"
+    make_tree(alone, train=5, valid=1, config=SMALL)
+    make_tree(four, train=5, valid=1, config=SMALL, workers=4)
+    code = (
+        "from pathlib import Path; from rect_data.phantom.config import PhantomConfig; "
+        "from rect_data.tree import make_tree; "
+        f"make_tree(Path({str(killed)!r}), train=5, valid=1, config=PhantomConfig(size={SMALL.size}, "
+        f"spacing_mm={SMALL.spacing_mm}))"
+    )
+    run = subprocess.Popen([sys.executable, "-c", code])
+    while run.poll() is None and len(list(killed.glob("phantoms/*.json"))) < 2:
+        time.sleep(0.05)
+    run.send_signal(signal.SIGKILL)
+    run.wait()
+    assert len(list(killed.glob("phantoms/*.json"))) < 6, "killed too late to show anything"
+    make_tree(killed, train=5, valid=1, config=SMALL)
+    assert files(four) == files(alone)
+    assert {name: data for name, data in files(killed).items() if not name.endswith(".tmp")} == files(alone)

@@ -4,6 +4,7 @@ import os
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from rect_core.raw import RawScan
 from rect_core.types import Lesions
 from rect_data.phantom import generate
 from rect_data.phantom.facts import Fact
-from rect_data.phantom.parts import LUNGS, Part
+from rect_data.phantom.parts import LOBES, LUNGS, Part
 
 CASES = 300
 ORGANS = {
@@ -100,3 +101,48 @@ def test_classical_lungs_are_the_true_ones(world: list[Seen]) -> None:
     dice = [seen.dice for seen in world if np.isfinite(seen.dice)]
     assert np.mean(dice) >= 0.95
     assert np.median(dice) >= 0.96
+
+
+def test_reports_say_side_lobe_size_and_number_of_what_the_masks_hold(world: list[Seen], read_back: Any) -> None:
+    wrong = [
+        (seen.index, problem) for seen in world for problem in read_back.of(seen.text).problems(seen.facts, seen.labels)
+    ]
+    assert wrong == []
+
+
+def test_facts_hold_the_size_of_their_masks(world: list[Seen]) -> None:
+    checked = 0
+    for seen in world:
+        sizes = {lesion.id: lesion.diameter_mm for lesion in seen.lesions}
+        for fact in seen.facts:
+            mine = [sizes[f"{fact.finding}-{i}"] for i in fact.instances if f"{fact.finding}-{i}" in sizes]
+            if mine and fact.finding in ("lung_nodule", "consolidation", "ground_glass_opacity"):
+                assert fact.size_mm == pytest.approx(max(mine), abs=0.01), (seen.index, fact)
+                checked += 1
+    assert checked > 200
+
+
+def test_facts_name_the_lobes_and_the_side_of_their_masks(world: list[Seen]) -> None:
+    checked = 0
+    for seen in world:
+        places = {lesion.id: lesion.centroid_ras_mm[0] for lesion in seen.lesions}
+        for fact in seen.facts:
+            mine = [f"{fact.finding}-{i}" for i in fact.instances if f"{fact.finding}-{i}" in places]
+            if not mine or fact.finding in ("pericardial_effusion", "pleural_effusion"):
+                continue
+            if len(mine) == 1:
+                assert set(fact.lobes) == {LOBES[i] for i in seen.lobes[mine[0]]}, (seen.index, fact)
+            sides = {"right" if places[name] > 0 else "left" for name in mine if abs(places[name]) > 20}
+            said = {"right", "left"} if fact.side == "bilateral" else {fact.side}
+            assert sides <= said, (seen.index, fact)
+            checked += 1
+    assert checked > 200
+
+
+def test_effusions_lie_on_the_side_that_is_told(world: list[Seen]) -> None:
+    for seen in world:
+        places = {lesion.id: lesion.centroid_ras_mm[0] for lesion in seen.lesions}
+        for fact in seen.facts:
+            if fact.finding == "pleural_effusion" and len(fact.instances) == 1 and fact.side in ("right", "left"):
+                place = places[f"pleural_effusion-{fact.instances[0]}"]
+                assert (place > 0) == (fact.side == "right"), (seen.index, fact, place)

@@ -141,3 +141,11 @@ def test_a_layer_is_as_thick_as_it_is_whichever_way_it_lies() -> None:
     flat[12:16, 4:56, 4:56] = True
     assert thickness_mm(upright, grid) == pytest.approx(12, abs=1.6)
     assert thickness_mm(flat, grid) == pytest.approx(12, abs=3.1)
+
+
+def test_fluid_does_not_move_the_picture() -> None:
+    flooded = parts()
+    flooded[4:8][flooded[4:8] == Part.RIGHT_LUNG] = Part.RIGHT_PLEURA
+    flooded[4:8][flooded[4:8] == Part.LEFT_LUNG] = Part.LEFT_PLEURA
+    config = PhantomConfig(spacing_mm=(6.0, 3.0, 3.0), size=(16, 16, 16))
+    assert Written.of(SOURCE, config, flooded).target == Written.of(SOURCE, config, parts()).target

@@ -10,3 +10,7 @@ class ScanError(ValueError):
     def __init__(self, check: str, message: str) -> None:
         super().__init__(message)
         self.check = check
+
+    def __reduce__(self) -> tuple[type["ScanError"], tuple[str, str]]:
+        """Both parts, so that it crosses from a worker process to its parent."""
+        return type(self), (self.check, str(self))

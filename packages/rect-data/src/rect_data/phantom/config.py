@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import prod
 from typing import Final
 
 from rect_core.findings import LABELS
@@ -23,6 +24,10 @@ COARSEST_MM: Final = (3.0, 1.5, 1.5)
 
 _LIMITS_MM: Final = (0.5, 12.0)
 _MOST_VOXELS: Final = 1024
+_CHEST_MM: Final = (330.0, 400.0, 400.0)
+_MOST_DRAWN: Final = 250e6
+_BYTES: Final = 45
+"""Memory that drawing takes for each voxel of a chest."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -30,9 +35,9 @@ class PhantomConfig:
     """One world of phantoms; a case depends on its index and on these numbers alone.
 
     seed: 0 and up. spacing_mm: voxels of the written scans along (d, h, w); they are drawn on voxels of at most
-    COARSEST_MM and averaged where spacing_mm is larger. size: voxels of the written scan along (d, h, w), cut or padded
-    with air around the chest; None: whatever the case's field of view needs. prevalence: share of cases with each of
-    the 18 labels. Raises ValueError for a value outside its range.
+    COARSEST_MM and averaged where spacing_mm is larger, always the whole chest. size: voxels of the written scan along
+    (d, h, w), cut or padded with air around the chest; None: whatever the case's field of view needs. prevalence: share
+    of cases with each of the 18 labels. Raises ValueError for a value outside its range.
     """
 
     seed: int = 7
@@ -44,10 +49,16 @@ class PhantomConfig:
         if self.seed < 0:
             raise ValueError(f"seed {self.seed} is negative: give 0 or more")
         low, high = _LIMITS_MM
-        if not all(low <= s <= high for s in self.spacing_mm):
-            raise ValueError(f"spacing_mm {self.spacing_mm} must lie between {low} and {high} mm")
-        if self.size is not None and not all(16 <= n <= _MOST_VOXELS for n in self.size):
-            raise ValueError(f"size {self.size} must lie between 16 and {_MOST_VOXELS} voxels")
+        if len(self.spacing_mm) != 3 or not all(low <= s <= high for s in self.spacing_mm):
+            raise ValueError(f"spacing_mm {self.spacing_mm}: give (d, h, w), each between {low} and {high} mm")
+        drawn = prod(_CHEST_MM) / prod(self.drawing_mm)
+        if drawn > _MOST_DRAWN:
+            raise ValueError(
+                f"spacing_mm {self.spacing_mm} draws a chest on {drawn / 1e6:.0f} million voxels, which takes "
+                f"{drawn * _BYTES / 1e9:.0f} GB: give larger voxels, such as (0.7, 0.7, 0.7)"
+            )
+        if self.size is not None and not _is_size(self.size):
+            raise ValueError(f"size {self.size}: give (d, h, w), each a whole number between 16 and {_MOST_VOXELS}")
         if set(self.prevalence) != set(LABELS) or not all(0 <= p <= 1 for p in self.prevalence.values()):
             raise ValueError("prevalence needs each of the 18 labels once, with a share between 0 and 1")
 
@@ -56,3 +67,7 @@ class PhantomConfig:
         """Voxels that the phantom is drawn on."""
         d, h, w = (min(s, c) for s, c in zip(self.spacing_mm, COARSEST_MM, strict=True))
         return d, h, w
+
+
+def _is_size(size: tuple[int, int, int]) -> bool:
+    return len(size) == 3 and all(isinstance(n, int) and 16 <= n <= _MOST_VOXELS for n in size)

@@ -27,3 +27,8 @@ class Fact:
     uncertain: bool = False
     finding: str = ""
     instances: tuple[int, ...] = ()
+
+
+def pericardial_severity(thickness_mm: float) -> str:
+    """Mild below 10 mm, moderate to 20, severe above (Klein et al. 2013, doi:10.1016/j.echo.2013.06.023)."""
+    return "mild" if thickness_mm < 10 else "moderate" if thickness_mm <= 20 else "severe"

@@ -16,6 +16,7 @@ from jaxtyping import Bool, Float32, Shaped, UInt8, UInt16
 
 from rect_core.anatomy import RegionMap
 from rect_core.anatomy.region_map import LEFT_ZONES, RIGHT_ZONES
+from rect_core.errors import ScanError
 from rect_core.findings import LABEL_OF_LOCALIZED, LABELS
 from rect_core.hounsfield import PADDING_HU
 from rect_core.measure import measure_masks
@@ -26,7 +27,7 @@ from rect_data.phantom.facts import Fact
 from rect_data.phantom.findings import draw_labels
 from rect_data.phantom.grid import Box, Grid
 from rect_data.phantom.matched import ScanNoise
-from rect_data.phantom.parts import REGION_OF_PART, Part
+from rect_data.phantom.parts import LOBES, REGION_OF_PART, Part
 from rect_data.phantom.real import chest_box, finer, scene_of
 from rect_data.phantom.rim import around, rim_share
 from rect_data.phantom.scene import Scene
@@ -47,6 +48,7 @@ INSERTABLE: Final = (
 """Labels whose findings need lungs and no airways or vessels that are known one by one."""
 
 _PROBE_HU: Final = 1.0
+_LEAST_LUNG_ML: Final = 100.0
 _LEAST_HU: Final = 0.5
 """Smaller changes are none: the voxel stays as it was."""
 
@@ -79,12 +81,12 @@ def insert(
 ) -> Insertion:
     """Draws findings into the lungs of a scan; the same seed draws the same.
 
-    labels: names out of INSERTABLE, others raise ValueError. lobes: 1 to 5 as in `parts.LOBES` on the scan's voxels,
-    such as `rect_core.anatomy.regions.lobes_from_totalsegmentator` gives; None fits the reference chest's fissures to
-    the lungs' box. A map without lungs raises ScanError.
+    labels: names out of INSERTABLE, others raise ValueError. seed: 0 and up. lobes: 1 to 5 as in `parts.LOBES` on the
+    scan's voxels, such as `rect_core.anatomy.regions.lobes_from_totalsegmentator` gives; None fits the reference
+    chest's fissures to the lungs' box. Maps of another size and lobes above 5 raise ValueError, a map (almost) without
+    lungs ScanError.
     """
-    if not labels or not set(labels) <= set(INSERTABLE):
-        raise ValueError(f"labels {list(labels)} cannot all be inserted; give one or more of {', '.join(INSERTABLE)}")
+    _check(volume, regions, labels, seed, lobes)
     chosen = tuple(label for label in LABELS if label in labels)
     box, parted = chest_box(volume, regions), finer(volume)
     plain = scene_of(volume, regions, chosen, seed, lobes)
@@ -96,6 +98,34 @@ def insert(
     changed, kept = (around(each, share, lung, volume.spacing_mm, rest) for each, rest in ((changed, 0.0), (kept, 1.0)))
     hu = _noisy(hu, _middle(plain.parts, parted) != Part.OUTSIDE, changed, kept, stream(seed, "noise"))
     return _measured(volume, regions, scene, plain.lobes, hu, np.abs(changed) >= _LEAST_HU, chosen)
+
+
+def _check(
+    volume: Volume,
+    regions: RegionMap,
+    labels: Sequence[str],
+    seed: int,
+    lobes: UInt8[np.ndarray, "i j k"] | None,
+) -> None:
+    if not labels or not set(labels) <= set(INSERTABLE):
+        raise ValueError(f"labels {list(labels)} cannot all be inserted; give one or more of {', '.join(INSERTABLE)}")
+    if seed < 0:
+        raise ValueError(f"seed {seed} is negative: give 0 or more")
+    for name, labelled in (("region map", regions.labels), ("lobe map", lobes)):
+        if labelled is not None and labelled.shape != volume.shape:
+            raise ValueError(
+                f"the {name} has {labelled.shape} voxels but the scan {volume.case_id!r} {volume.shape}: "
+                "resample the map to the scan's grid first"
+            )
+    if lobes is not None and lobes.max(initial=0) > len(LOBES):
+        raise ValueError(f"the lobe map has the value {lobes.max()}: give 0 to {len(LOBES)}")
+    lung_ml = float(regions.lungs.sum()) * volume.voxel_ml
+    if 0 < lung_ml < _LEAST_LUNG_ML:  # a map without any is refused by its box
+        raise ScanError(
+            "regions",
+            f"the region map of {volume.case_id!r} holds {lung_ml:.1f} ml of lung, less than {_LEAST_LUNG_ML:.0f}: "
+            "give a map of a chest CT",
+        )
 
 
 def _drawn(plain: Scene, shift_hu: float, seed: int) -> Scene:

@@ -3,6 +3,7 @@
 from enum import IntEnum
 
 import numpy as np
+from jaxtyping import Bool
 
 from rect_core.findings import region_value
 
@@ -71,3 +72,8 @@ REGION_OF_PART = np.array([region_value(_REGION[p]) if p in _REGION else 0 for p
 LUNGS = (Part.RIGHT_LUNG, Part.LEFT_LUNG)
 LOBES = ("right upper lobe", "right middle lobe", "right lower lobe", "left upper lobe", "left lower lobe")
 """Lobe i has the value i + 1 in a lobe map."""
+
+
+def table_of(*parts: Part) -> Bool[np.ndarray, "256"]:
+    """Whether each value of a map of parts is one of these: `table_of(Part.HEART)[parts]` is a mask."""
+    return np.isin(np.arange(256), parts)

@@ -1,9 +1,10 @@
 """The patient and what the scan will show: age, sex, build, and which of the 18 labels, drawn from written rules."""
 
 from collections.abc import Mapping
+from copy import deepcopy
 from dataclasses import dataclass
 from functools import cache
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from jaxtyping import Float
@@ -97,9 +98,14 @@ def _normals(seed: int, study: Study) -> Float[np.ndarray, " k"]:
 
 @cache
 def _points(seed: int, at: int) -> Float[np.ndarray, " k"]:
-    from scipy.stats import qmc
-
-    sobol = qmc.Sobol(len(CAUSES) + len(LABELS), scramble=True, rng=np.random.default_rng([seed, 18]))
+    sobol = deepcopy(_sequence(seed))  # whose place moves with every point
     if at:
         sobol.fast_forward(at)
     return np.asarray(sobol.random(1)[0])
+
+
+@cache
+def _sequence(seed: int) -> Any:
+    from scipy.stats import qmc
+
+    return qmc.Sobol(len(CAUSES) + len(LABELS), scramble=True, rng=np.random.default_rng([seed, 18]))

@@ -13,6 +13,9 @@ one who came back for a second scan."""
 
 _PATIENTS: Final = 8
 
+MOST: Final = 1 << 30
+"""Cases of a world: the sequence that their labels are drawn from has no more points."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Study:
@@ -35,9 +38,9 @@ class Study:
 
 
 def study(index: int) -> Study:
-    """The study of a case; a negative index raises ValueError."""
-    if index < 0:
-        raise ValueError(f"index {index} is negative: give 0 or more")
+    """The study of a case; an index that is negative or MOST and more raises ValueError."""
+    if not 0 <= index < MOST:
+        raise ValueError(f"index {index} is {'negative' if index < 0 else 'too large'}: give 0 to {MOST - 1}")
     block, place = divmod(index, len(_BLOCK))
     patient, scan, reconstruction = _BLOCK[place]
     return Study(patient=block * _PATIENTS + patient, scan=scan, reconstruction=reconstruction)

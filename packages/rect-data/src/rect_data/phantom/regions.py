@@ -3,17 +3,18 @@
 from typing import Final
 
 import numpy as np
-from jaxtyping import Bool, UInt8
+from jaxtyping import UInt8
 
 from rect_core.anatomy import RegionMap
 from rect_core.anatomy.morphology import dilate
+from rect_core.anatomy.region_map import bounding_box
 from rect_core.anatomy.zones import zones
 from rect_core.findings import region_value
-from rect_data.phantom.parts import REGION_OF_PART, Part
+from rect_data.phantom.parts import REGION_OF_PART, Part, table_of
 
 _SHELL_MM: Final = 7.0
 _COARSE_MM: Final = 3.0
-_WALL: Final = (Part.FAT, Part.MUSCLE)
+_WALL: Final = table_of(Part.FAT, Part.MUSCLE)
 
 
 def region_map(parts: UInt8[np.ndarray, "d h w"], spacing_mm: tuple[float, float, float]) -> RegionMap:
@@ -36,22 +37,12 @@ def _paint_shell(
     steps = [max(1, round(_COARSE_MM / s)) for s in spacing_mm]
     coarse = parts[:: steps[0], :: steps[1], :: steps[2]]
     sd, sh, sw = (s * n for s, n in zip(spacing_mm, steps, strict=True))
-    near = dilate(_any_of(coarse, cavity), _SHELL_MM, (sd, sh, sw))
-    box = tuple(slice(first, last + 1) for first, last in (_ends(near, axis) for axis in range(3)))
+    near = dilate(table_of(*cavity)[coarse], _SHELL_MM, (sd, sh, sw))
+    if not near.any():
+        return
+    box = tuple(slice(start, stop) for start, stop in bounding_box(near))
     fine = tuple(slice(b.start * n, b.stop * n) for b, n in zip(box, steps, strict=True))
     here = parts[fine]
     index = (np.arange(size) // n for size, n in zip(here.shape, steps, strict=True))
-    shell = near[box][np.ix_(*index)] & _any_of(here, _WALL)
+    shell = near[box][np.ix_(*index)] & _WALL[here]
     labels[fine][shell] = value
-
-
-def _any_of(parts: UInt8[np.ndarray, "d h w"], wanted: tuple[Part, ...]) -> Bool[np.ndarray, "d h w"]:
-    table = np.zeros(256, bool)
-    table[list(wanted)] = True
-    return np.asarray(table[parts])
-
-
-def _ends(mask: Bool[np.ndarray, "d h w"], axis: int) -> tuple[int, int]:
-    """First and last index along an axis; (0, -1) for an empty mask."""
-    held = np.flatnonzero(mask.any(axis=tuple(i for i in range(3) if i != axis)))
-    return (int(held[0]), int(held[-1])) if len(held) else (0, -1)

@@ -11,4 +11,4 @@ def stream(seed: int, *keys: int | str) -> np.random.Generator:
 
 
 def _number(key: int | str) -> int:
-    return key if isinstance(key, int) else crc32(key.encode())
+    return crc32(key.encode()) if isinstance(key, str) else int(key)

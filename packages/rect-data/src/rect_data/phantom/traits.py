@@ -43,7 +43,7 @@ class Traits:
         if both > 0.45:
             millilitres[int(both > 0.75)] = 0.0
         effusion = "Pleural effusion" in labels
-        inflated = rng.beta(1.2, 5.0) + (rng.uniform(0, 0.5) if "Emphysema" in labels else 0.0)
+        inflated = rng.beta(1.2, 5.0)
         fat = (4 + 26 * patient.build) * (1.15 if patient.sex == "F" else 1.0)
         return cls(
             inspiration=float(np.clip(rng.normal(0.8, 0.15), 0.35, 1.0)),
@@ -58,5 +58,5 @@ class Traits:
             azygos=bool(rng.random() < 0.02),
             thymus=float(rng.uniform(0, 1) * np.clip((45 - patient.age) / 25, 0, 1)),
             epicardial_fat=float(np.clip(rng.normal(0.6 + patient.build, 0.25), 0.2, 2.0)),
-            hyperinflation=float(np.clip(inflated, 0, 1)),
+            hyperinflation=float(np.clip(inflated + rng.uniform(0, 0.5) * ("Emphysema" in labels), 0, 1)),
         )

@@ -9,7 +9,7 @@ from jaxtyping import Bool, UInt8, UInt16
 
 from rect_core.findings import LOCALIZED
 from rect_core.types import Lesion, Lesions
-from rect_data.phantom.facts import Fact
+from rect_data.phantom.facts import Fact, pericardial_severity
 from rect_data.phantom.grid import Grid
 from rect_data.phantom.parts import LOBES
 from rect_data.phantom.written import slices_of
@@ -49,7 +49,8 @@ def measured(
     facts: Sequence[Fact], lesions: Lesions, lobes: UInt8[np.ndarray, "d h w"], grid: Grid
 ) -> tuple[Fact, ...]:
     """Facts with side, lobes, size and number of the lesions of their masks. A fact none of whose instances has a voxel
-    keeps what was intended; one of several instances is bilateral where they lie on both sides."""
+    keeps what was intended; one of several instances is bilateral where they lie on both sides; pericardial fluid is
+    graded by its measured thickness."""
     found = {(x.finding, x.instance): x for x in lesions}
     out = []
     for fact in facts:
@@ -59,13 +60,15 @@ def measured(
             continue
         sides = {x.side for x in own}
         fluid = fact.finding in FLUID
+        size = max(_size(x, lesions, grid) for x in own)
         out.append(
             replace(
                 fact,
                 side=own[0].side if len(sides) == 1 else "bilateral",
                 lobes=() if fluid else _lobes(own, lobes, lesions),
-                size_mm=max(_size(x, lesions, grid) for x in own),
+                size_mm=size,
                 number=len(fact.instances),
+                severity=pericardial_severity(size) if fact.finding == FLUID[0] else fact.severity,
             )
         )
     return tuple(out)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from jaxtyping import Bool, Float, Int, Int16, UInt8, UInt16
@@ -10,7 +11,7 @@ from rect_core.hounsfield import PADDING_HU
 from rect_core.resample import resampled
 from rect_data.phantom.config import PhantomConfig
 from rect_data.phantom.grid import Grid
-from rect_data.phantom.parts import Part
+from rect_data.phantom.parts import LUNGS, Part, table_of
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -25,7 +26,7 @@ class Written:
     @classmethod
     def of(cls, source: Grid, config: PhantomConfig, parts: UInt8[np.ndarray, "d h w"]) -> "Written":
         """The grid that the config asks for: around the middle of the lungs' height and of the picture's plane."""
-        lungs = np.flatnonzero(((parts == Part.RIGHT_LUNG) | (parts == Part.LEFT_LUNG)).any(axis=(1, 2)))
+        lungs = np.flatnonzero(_CHEST[parts].any(axis=(1, 2)))
         middle = (np.array(source.shape) - 1) / 2
         if config.size is not None and len(lungs):
             middle[0] = (lungs[0] + lungs[-1]) / 2
@@ -101,14 +102,13 @@ def slices_of(mask: UInt16[np.ndarray, "d h w"]) -> slice:
     return _extent(np.array([plane.any() for plane in mask]))
 
 
-def _table(*parts: Part) -> np.ndarray:
-    return np.isin(np.arange(256), [int(part) for part in parts])
+_LUNG: Final = table_of(*LUNGS)
+_CHEST: Final = table_of(*LUNGS, Part.RIGHT_PLEURA, Part.LEFT_PLEURA)
+"""Fluid belongs to the height of the lungs: it must not move the picture, or the place would tell of it."""
 
-
-_LUNG = _table(Part.RIGHT_LUNG, Part.LEFT_LUNG)
 ORGANS: Mapping[str, np.ndarray] = {
-    "pericardial_effusion": _table(Part.PERICARDIUM),
-    "pleural_effusion": _table(Part.RIGHT_PLEURA, Part.LEFT_PLEURA),
+    "pericardial_effusion": table_of(Part.PERICARDIUM),
+    "pleural_effusion": table_of(Part.RIGHT_PLEURA, Part.LEFT_PLEURA),
     "consolidation": _LUNG,
     "ground_glass_opacity": _LUNG,
     "lung_nodule": _LUNG,

@@ -12,6 +12,7 @@ from rect_core.masks import save_mask, save_volume
 from rect_data.ct_rate import lesion_path, map_path, ts_path, volume_path
 from rect_data.phantom.case import Case
 from rect_data.phantom.parts import LUNGS, Part
+from rect_data.tree.disk import place
 
 _NOTE = "synthetic chest CT (rect-data phantom), no patient"
 _TS_LOBES = (
@@ -39,11 +40,11 @@ def write_files(case: Case, name: str, root: Path) -> dict[str, str]:
     volume, written = case.volume, {}
 
     def save(relative: str, labels: np.ndarray) -> None:
-        path = _place(root, relative)
+        path = place(root / relative)
         save_mask(path, labels, volume, description=_NOTE)
         written[relative] = digest(path)
 
-    scan = _place(root, volume_path(name))
+    scan = place(root / volume_path(name))
     save_volume(scan, volume, description=_NOTE)
     written[volume_path(name)] = digest(scan)
     for finding in LOCALIZED:
@@ -81,9 +82,3 @@ def _effusions(case: Case) -> UInt8[np.ndarray, "d h w"]:
     out[case.lesions.crops["pleural_effusion"].dense() > 0] = 2
     out[case.lesions.crops["pericardial_effusion"].dense() > 0] = 3
     return out
-
-
-def _place(root: Path, relative: str) -> Path:
-    path = root / relative
-    path.parent.mkdir(parents=True, exist_ok=True)
-    return path

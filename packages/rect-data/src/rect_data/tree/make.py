@@ -1,8 +1,11 @@
 """A whole tree of phantoms: made by any number of workers, stopped and resumed at will, always the same bytes."""
 
 import json
+import signal
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import asdict
 from multiprocessing import get_context
 from pathlib import Path
@@ -11,8 +14,9 @@ from typing import Any, Final
 from rect_data.phantom.config import PhantomConfig
 from rect_data.phantom.generate import generate
 from rect_data.phantom.plan import study
-from rect_data.tree.files import write_files
-from rect_data.tree.rows import rows_of, write_tables, write_text
+from rect_data.tree.disk import read_json, write_text
+from rect_data.tree.files import digest, write_files
+from rect_data.tree.rows import rows_of, write_tables
 
 Progress = Callable[[int, int, str], None]
 """Called with how many are done, of how many, and the name of the last."""
@@ -39,8 +43,10 @@ def make_tree(
 
     A case is done when its record (`phantoms/<name>.json`, with a SHA-256 of every file) is written, which happens
     last. Tables and `SHA256SUMS` are made from the records at the end. A folder made with another configuration raises
-    ValueError: nothing is mixed.
+    ValueError: nothing is mixed. One that cannot be written raises ScanError, a worker that dies RuntimeError.
     """
+    if workers < 1:
+        raise ValueError(f"workers {workers}: give 1 or more")
     wanted = names(train, valid)
     _claim(root, config)
     missing = [name for name in wanted if not _done(root, name)]
@@ -49,7 +55,7 @@ def make_tree(
         done += 1
         if progress is not None:
             progress(done, len(wanted), name)
-    records = [json.loads(_record(root, name).read_text()) for name in wanted]
+    records = [read_json(_record(root, name)) for name in wanted]
     write_tables(root, records)
     write_text(root / "SHA256SUMS", "".join(_sums(records)))
     return records
@@ -57,25 +63,36 @@ def make_tree(
 
 def verify(root: Path, records: Sequence[dict[str, Any]]) -> list[str]:
     """Paths of the files that differ from their record or are gone."""
-    from rect_data.tree.files import digest
-
     found = [(root / path, want) for record in records for path, want in record["files"].items()]
     return [str(path.relative_to(root)) for path, want in found if not path.is_file() or digest(path) != want]
 
 
 def _make(root: Path, cases: dict[str, int], config: PhantomConfig, workers: int) -> Iterator[str]:
     """The names of the cases as they are finished."""
-    if workers <= 1:
+    if workers == 1:
         for name, index in cases.items():
             yield make_one(root, name, index, config)
         return
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        jobs = [pool.submit(make_one, root, name, index, config) for name, index in cases.items()]
         try:
+            with _undisturbed():
+                jobs = [pool.submit(make_one, root, name, index, config) for name, index in cases.items()]
             for job in as_completed(jobs):
                 yield job.result()
+        except BrokenProcessPool as error:
+            raise RuntimeError("a worker died, as for want of memory: give fewer workers and run again") from error
         finally:
             pool.shutdown(cancel_futures=True)
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Processes that are started inside never see Ctrl-C: they finish their case, and their parent tells of it."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def make_one(root: Path, name: str, index: int, config: PhantomConfig) -> str:
@@ -90,11 +107,13 @@ def make_one(root: Path, name: str, index: int, config: PhantomConfig) -> str:
 def _claim(root: Path, config: PhantomConfig) -> None:
     path = root / _SETTINGS
     mine = json.loads(json.dumps(asdict(config)))
+    if root.exists() and not root.is_dir():
+        raise ValueError(f"{root} is a file: give a folder")
     if not path.exists():
         if root.exists() and any(root.iterdir()):
             raise ValueError(f"{root.name} is not empty and holds no {_SETTINGS}: give a new folder or one made before")
         write_text(path, json.dumps(mine, indent=1) + "\n")
-    theirs = json.loads(path.read_text())
+    theirs = read_json(path)
     if theirs != mine:
         differ = [key for key in mine if theirs.get(key) != mine[key]]
         raise ValueError(
@@ -104,7 +123,7 @@ def _claim(root: Path, config: PhantomConfig) -> None:
 
 def _done(root: Path, name: str) -> bool:
     path = _record(root, name)
-    return path.is_file() and all((root / file).is_file() for file in json.loads(path.read_text())["files"])
+    return path.is_file() and all((root / file).is_file() for file in read_json(path)["files"])
 
 
 def _record(root: Path, name: str) -> Path:

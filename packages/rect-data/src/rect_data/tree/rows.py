@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from rect_core.findings import LABELS
-from rect_core.masks import replacing
 from rect_data import ct_rate
 from rect_data.phantom.case import Case
 from rect_data.phantom.facts import Fact
+from rect_data.tree.disk import write_text
 
 REPORT_COLUMNS: Final = ("ClinicalInformation_EN", "Technique_EN", "Findings_EN", "Impressions_EN")
 CATEGORIES: Final = {
@@ -94,13 +94,6 @@ def write_tables(root: Path, records: Sequence[dict[str, Any]]) -> None:
         for key, split in (("train", "train"), ("val", "valid"))
     }
     write_text(root / "dataset/grounding/dataset.json", json.dumps({**entries, "test": []}, indent=1) + "\n")
-
-
-def write_text(path: Path, text: str) -> None:
-    """Replaces a small file whole."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(path) as file:
-        file.write(text.encode())
 
 
 def _table(path: Path, header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:

@@ -74,7 +74,8 @@ def _noise(shape: tuple[int, ...], rng: np.random.Generator) -> Field:
 
 
 def _tissue(scene: Scene, rng: np.random.Generator) -> dict[str, float]:
-    """HU: a liver below 40 is fatty (Boyce et al. 2010, doi:10.2214/AJR.09.2590), as in one of two obese patients."""
+    """HU: a liver below 40 is fatty (Boyce et al. 2010, hepatic steatosis on low-dose CT), as in one of two
+    obese patients."""
     fatty = rng.uniform(8, 45) if rng.random() < 0.9 * scene.patient.build - 0.15 else 0.0
     iodine = scene.traits.contrast * float(rng.uniform(0.08, 0.3))
     return {

@@ -18,18 +18,23 @@ def draw(scene: Scene, rng: np.random.Generator) -> None:
     """Paints airways and vessels; notes the tubes "airway", "artery" and "vein". An airway and the artery beside it
     have the same kind."""
     calibre = float(np.clip(rng.normal(1.0, 0.08), 0.8, 1.2))
-    ratio = float(np.clip(rng.normal(0.73, 0.06), 0.58, 0.9))
     bronchi = _bronchi(scene, rng)
     arteries = calibre * lung_vessels.calibres(scene, bronchi)
-    lumens = ratio * arteries
+    lumens = bronchoarterial(scene.patient.age, rng)[bronchi.root] * arteries
     named = airways.names(bronchi, lung_vessels.STORED)
     scene.tubes["airway"] = airways.trunks(scene, rng)
     scene.tubes["airway"] += airways.tubes(bronchi, (bronchi.start, bronchi.bends(), bronchi.end), lumens, named)
     airways.paint_walls(scene)
-    branches = [_arteries(scene, bronchi, arteries, lumens, named), _veins(scene, calibre, rng)]
-    trunks = [tube for kind in ("artery", "vein") for tube in scene.tubes[kind] if tube.order <= 2]
-    lung_vessels.paint(scene, trunks, branches)
+    beside = _arteries(scene, bronchi, arteries, lumens, named)
+    lung_vessels.paint(scene, beside, _veins(scene, calibre, rng))
     airways.open_lumens(scene)
+
+
+def bronchoarterial(age: int, rng: np.random.Generator) -> Float[np.ndarray, " 18"]:
+    """Lumen over artery in each segment of a healthy person. It grows with age, and exceeds 1 in about two of five
+    people over 65 (Matsuoka et al. 2003, doi:10.2214/ajr.180.2.1800513), so a wide bronchus alone is no disease."""
+    usual = float(np.clip(rng.normal(0.63 + 0.0072 * np.clip(age - 25, 0, 50), 0.075), 0.54, 1.15))
+    return np.asarray(np.minimum(usual * rng.normal(1, 0.05, len(SEGMENTS)).clip(0.88, 1.12), 1.25))
 
 
 def _places(scene: Scene, rng: np.random.Generator) -> tuple[Float[np.ndarray, "n 3"], Int[np.ndarray, " n"]]:

@@ -44,9 +44,9 @@ def draw(scene: Scene, rng: np.random.Generator) -> None:
 
 def _centrilobular(scene: Scene, rng: np.random.Generator, level: int) -> Volume:
     """Round holes of 3 to 10 mm around the lobular arteries, in clusters, most of them high up."""
-    count = int(rng.uniform(*((500, 1500), (1800, 3200), (3500, 5500))[level]))
+    count = int(rng.uniform(*((500, 1400), (1700, 2900), (3000, 4800))[level]))
     middles = _scattered(scene, rng, count)
-    radii = np.clip(rng.lognormal(np.log((2.1, 2.7, 3.5)[level]), 0.32, count), 1.4, 6.0)
+    radii = np.clip(rng.lognormal(np.log((2.5, 3.0, 3.7)[level]), 0.3, count), 1.5, 6.0)
     return _empty(scene, balls(scene.grid, middles, radii, bends(count, 0.16, rng)), rng)
 
 
@@ -81,7 +81,7 @@ def _empty(scene: Scene, alpha: Volume, rng: np.random.Generator) -> Volume:
     where = np.nonzero(alpha)
     hu = scene.hu[where]
     taken = alpha[where] * scene.lung()[where] * np.clip((-600 - hu) / 180, 0, 1)
-    scene.hu[where] = hu + taken * (np.float32(rng.uniform(-992, -972)) - hu)
+    scene.hu[where] = hu + taken * (np.float32(rng.uniform(-998, -980)) - hu)
     alpha[where] = taken
     return alpha
 

@@ -14,7 +14,8 @@ from rect_data.phantom.scene import Scene, Tube
 
 LABEL: Final = "Lymphadenopathy"
 ENLARGED_MM: Final = 10.0
-"""Short axis from which a mediastinal node counts as enlarged (Munden 2018, doi:10.1016/j.jacr.2018.04.014)."""
+"""Short axis from which a mediastinal node counts as enlarged (Munden et al. 2018, incidental
+mediastinal findings on thoracic CT)."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

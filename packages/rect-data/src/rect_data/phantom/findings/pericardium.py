@@ -7,7 +7,7 @@ from jaxtyping import Float32
 
 from rect_data.phantom.anatomy.heart_shape import Heart
 from rect_data.phantom.anatomy.thorax import cavity
-from rect_data.phantom.facts import Fact
+from rect_data.phantom.facts import Fact, pericardial_severity
 from rect_data.phantom.grid import Box
 from rect_data.phantom.paint import coverage, noise, tube_distance
 from rect_data.phantom.parts import Part
@@ -47,7 +47,7 @@ def draw(scene: Scene, rng: np.random.Generator) -> None:
             label="Pericardial effusion",
             kind="pericardial effusion",
             size_mm=round(thickness, 1),
-            severity="mild" if thickness < 10 else "moderate" if thickness <= 20 else "severe",
+            severity=pericardial_severity(thickness),
             finding="pericardial_effusion",
             instances=(number,),
         )
