@@ -1,0 +1,54 @@
+"""Batches by worker processes, with a position that counts what was handed out and not what was fetched ahead."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from torch.utils.data import DataLoader
+
+from rect_data.dataset.collate import Batch, collate
+from rect_data.dataset.dataset import StoreDataset
+from rect_data.dataset.item import Item
+from rect_data.dataset.sampler import CaseSampler
+
+
+class Loader:
+    """The rest of an epoch, batch by batch; iterate again for the next one.
+
+    A batch counts as consumed when it is handed out: a state saved after a training step goes on with the next batch,
+    and one saved after an epoch's last batch with the next epoch. `collate` may do more than collating, such as
+    augmenting; it runs in the workers. Batches do not depend on their number.
+    """
+
+    def __init__(
+        self,
+        dataset: StoreDataset,
+        sampler: CaseSampler,
+        *,
+        batch_size: int = 1,
+        workers: int = 0,
+        pin_memory: bool = False,
+        collate: Callable[[Sequence[Item]], Batch] = collate,
+    ) -> None:
+        self.sampler = sampler
+        self._batches: DataLoader[Item] = DataLoader(
+            dataset,
+            batch_size=batch_size,
+            sampler=sampler,
+            num_workers=workers,
+            collate_fn=collate,
+            pin_memory=pin_memory,
+            persistent_workers=workers > 0,
+        )
+
+    def __iter__(self) -> Iterator[Batch]:
+        for batch in self._batches:
+            self.sampler.advance(len(batch))
+            yield batch
+
+    def state_dict(self) -> dict[str, Any]:
+        """The sampler's state."""
+        return self.sampler.state_dict()
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Goes on where a state was taken; between epochs or before the first batch, not while iterating."""
+        self.sampler.load_state_dict(state)
