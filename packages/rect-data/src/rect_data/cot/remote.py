@@ -1,0 +1,73 @@
+"""Which address a text would go to, and whether it may."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+from rect_data import ct_rate
+from rect_data.errors import DataError
+
+_URL: Final = re.compile(r"https?://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?(/[\w.~/%-]*)?", re.ASCII)
+_CT_RATE_NAME: Final = re.compile(r"(train|valid)_\d+_[a-z]+_\d+", re.ASCII)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Address:
+    """An OpenAI-compatible endpoint's base URL, such as "http://localhost:8000/v1"."""
+
+    url: str
+    host: str
+    local: bool
+
+    @property
+    def encrypted(self) -> bool:
+        """Whether it is https."""
+        return self.url.startswith("https:")
+
+
+def address(url: str) -> Address:
+    """Reads a base URL; raises DataError for one with a name or key in it, a query, or anything unusual."""
+    match = _URL.fullmatch(url)
+    if match is None:
+        raise DataError("the URL is not of the form http(s)://host[:port][/path]: give one without user, key or query")
+    host = (urlsplit(url).hostname or "").lower()
+    return Address(url=url.rstrip("/"), host=host, local=_is_local(host))
+
+
+def _is_local(host: str) -> bool:
+    """This machine by its loopback addresses alone: what a name resolves to may change."""
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def from_ct_rate(places: Iterable[Path], case_ids: Iterable[str]) -> bool:
+    """Whether texts are CT-RATE's: read from its layout, or named as its volumes are (ReXGroundingCT's are too)."""
+    tables = [*ct_rate.REPORTS.values(), *ct_rate.METADATA.values(), *ct_rate.LABELS.values()]
+    folders = {folder for place in places for folder in (place.resolve(), *place.resolve().parents)}
+    if any((folder / table).exists() for folder in folders for table in tables):
+        return True
+    return any(_CT_RATE_NAME.fullmatch(case_id) for case_id in case_ids)
+
+
+def check_remote(to: Address, records: int, *, ct_rate_texts: bool, allowed: bool, permitted: bool) -> None:
+    """Raises DataError for an address that is not this machine, unless allowed, and for CT-RATE also permitted."""
+    if to.local:
+        return
+    if not allowed:
+        raise DataError(
+            f"{records} texts would leave this machine for {to.host}: give --allow-remote-text if they may, "
+            "or run the model here"
+        )
+    if ct_rate_texts and not permitted:
+        raise DataError(
+            f"these are texts of CT-RATE, whose terms do not cover handing them on to {to.host}: run the model here, "
+            "or give --i-have-permission if you have it from the data set's owners"
+        )
