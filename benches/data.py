@@ -14,22 +14,16 @@ import nibabel
 import numpy as np
 import torch
 
+from benches.data_files import CASES, WIDE, write
 from benches.timing import Result, Rival, interleave, machine, peak_gb
 from rect_core.findings import LOCALIZED
-from rect_core.frame import GridConfig
-from rect_core.masks import save_mask, save_volume
 from rect_core.types import ManifestRow
-from rect_core.volume import StoredGrid, Volume
-from rect_data.phantom import PhantomConfig, generate
-from rect_data.readers import CtRate, FolderCt
+from rect_data.readers import FolderCt
 from rect_data.store import StoreConfig, StoreReader
-from rect_data.store.arrays import packed, read_box
+from rect_data.store.arrays import read_box
 from rect_data.store.one import Job, make_case
-from rect_data.store.prepare import prepare
-from rect_data.tree import make_tree
 
-TINY = GridConfig(shape=(48, 128, 128), spacing_mm=(6.5, 3.0, 3.0))
-WIDE, SIDE, CASES, READS = (200, 512, 512), 128, 4, 20
+SIDE, READS = 128, 20
 GOAL_CASES_A_SECOND, GOAL_PATCH_SECONDS, GOAL_PREPARE_SECONDS = 150, 0.003, 1.5
 STORE, NPZ, NIFTI = "20 cases, store", "20 cases, npz", "20 cases, nii.gz"
 PATCH, NPZ_PATCH, NIFTI_PATCH = "20 patches, store", "a patch, npz", "a patch, nii.gz"
@@ -113,7 +107,7 @@ def run() -> Result:
     """Memory of one prepare first; then all on the clock, with one thread each."""
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as folder:
-        _write(Path(folder))
+        write(Path(folder))
         peaks = {name: peak_gb("benches.data", name, folder) for name in (PREPARE, STORE, PATCH)}
         noted = machine()
         seconds = interleave({name: make(folder) for name, make in RIVALS.items()})
@@ -134,50 +128,6 @@ def run() -> Result:
     }
     goals = {"150 cases a second": 1.0, "3 ms a patch": 1.0, "1.5 s a prepare": 1.0}
     return Result(name="data", machine=noted, seconds=seconds, ratios=ratios, peak_gb=peaks, goals=goals)
-
-
-def _write(folder: Path) -> None:
-    """Four phantoms in every format at the tiny size, and one at the size of a real scan."""
-    written = PhantomConfig(size=TINY.shape, spacing_mm=TINY.spacing_mm)
-    make_tree(folder / "tree", train=CASES, valid=0, config=written)
-    prepare(CtRate(folder / "tree"), folder / "store", StoreConfig(grid=TINY))
-    reader = StoreReader(folder / "store")
-    for i, row in enumerate(reader.rows):
-        case = reader.read(row.case_id)
-        assert case.regions_true is not None
-        assert case.lesions is not None
-        arrays = {"hu": case.hu, "classical": case.regions_classical, "true": case.regions_true}
-        np.savez_compressed(
-            folder / f"{i}.npz",
-            hu=case.hu,
-            classical=case.regions_classical,
-            true=case.regions_true,
-            lesions=case.lesions,
-        )
-        arrays |= dict(zip(LOCALIZED, case.lesions, strict=True))
-        for name, array in arrays.items():
-            nibabel.save(nibabel.Nifti1Image(array.T, np.eye(4)), folder / f"nifti_{i}_{name}.nii.gz")
-    _write_wide(folder)
-
-
-def _write_wide(folder: Path) -> None:
-    """A phantom on finer voxels with noise of 20 HU; without noise every packer would have little to do."""
-    case = generate(5)
-    picked = [(np.arange(n) * m // n).astype(int) for n, m in zip(WIDE, case.volume.shape, strict=True)]
-    fine = np.ix_(*picked)
-    noise = 20 * np.random.default_rng(0).standard_normal(WIDE, np.float32)
-    hu = np.clip(np.rint(case.volume.hu[fine] + noise), -1024, 3071).astype(np.int16)
-    sizes = np.array(case.volume.spacing_mm) * case.volume.shape / WIDE
-    stored = StoredGrid(shape=WIDE[::-1], affine=np.diag([-sizes[2], -sizes[1], sizes[0], 1.0]))
-    volume = Volume(hu=hu, affine=stored.house_affine, stored=stored, case_id="chest")
-    for name in ("scans", "masks"):
-        (folder / name).mkdir()
-    save_volume(folder / "scans" / "chest.nii.gz", volume, description="benchmark")
-    maps = {finding: case.lesions.crops[finding].dense() for finding in LOCALIZED} | {"regions": case.regions.labels}
-    for name, labels in maps.items():
-        save_mask(folder / "masks" / f"chest_{name}.nii.gz", labels[fine], volume, description="benchmark")
-    (folder / "wide.b2nd").write_bytes(packed(hu))
-    np.savez_compressed(folder / "wide.npz", hu=hu)
 
 
 def _row(name: str) -> ManifestRow:

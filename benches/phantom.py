@@ -15,10 +15,10 @@ from typing import Any, Final
 
 import numpy as np
 import torch
-from scipy.stats import rankdata
 
+from benches.giveaway import giveaway
 from benches.timing import Result, Rival, machine, peak_gb
-from rect_core.findings import LABELS, REGIONS
+from rect_core.findings import REGIONS
 from rect_data.phantom import Case, PhantomConfig, generate
 from rect_data.phantom.settings import SCANNERS, SHARPNESS
 
@@ -58,7 +58,6 @@ WORDS: Final = {
     "model": [model for _, model, _ in SCANNERS],
     "sharpness": SHARPNESS,
 }
-STRENGTHS: Final = (1e-3, 1e-2, 1e-1, 1.0)
 
 
 def one() -> Rival:
@@ -76,7 +75,7 @@ def run() -> Result:
     labels = np.stack([case["labels"] for case in cases])
     ratios: dict[str, float] = {}
     for name in ("histograms", "settings"):
-        each = giveaway(np.stack([case[name] for case in cases]), labels)
+        each = giveaway(np.stack([case[name] for case in cases]), labels, TRAIN)
         counted = [value for label, value in each.items() if label not in HU_DEFINED or name == "settings"]
         ratios[f"{name}: macro AUROC"] = float(np.nanmean(counted))
         ratios |= {f"{name}: {label}": value for label, value in each.items()}
@@ -129,45 +128,3 @@ def settings_of(case: Case) -> np.ndarray:
     year = float(own.pop("date")[:4])
     reach = [n * s for n, s in zip(case.volume.shape, case.volume.spacing_mm, strict=True)]
     return np.array([*map(float, own.values()), *words, year, *reach, case.contrast_hu > 0])
-
-
-def giveaway(features: np.ndarray, labels: np.ndarray) -> dict[str, float]:
-    """AUROC of each label on the last TEST cases; the penalty is the one that does best on a quarter of the others."""
-    inner = TRAIN * 3 // 4
-    tried = [
-        (_macro(_fit(features[:inner], labels[:inner], s, features[inner:TRAIN]), labels[inner:TRAIN]), s)
-        for s in STRENGTHS
-    ]
-    logits = _fit(features[:TRAIN], labels[:TRAIN], max(tried)[1], features[TRAIN:])
-    return {name: auroc(logits[:, k], labels[TRAIN:, k]) for k, name in enumerate(LABELS)}
-
-
-def auroc(scores: np.ndarray, truth: np.ndarray) -> float:
-    """Area under the ROC curve (Mann-Whitney); NaN where one class is missing."""
-    positive = truth > 0
-    n, m = int(positive.sum()), int((~positive).sum())
-    return float((rankdata(scores)[positive].sum() - n * (n + 1) / 2) / (n * m)) if n and m else float("nan")
-
-
-def _macro(logits: np.ndarray, labels: np.ndarray) -> float:
-    return float(np.nanmean([auroc(logits[:, k], labels[:, k]) for k in range(labels.shape[1])]))
-
-
-def _fit(features: np.ndarray, labels: np.ndarray, strength: float, unseen: np.ndarray) -> np.ndarray:
-    """Logits of unseen cases from an L2-penalised logistic regression on standardised features."""
-    mean, scale = features.mean(axis=0), features.std(axis=0) + 1e-9
-    x, y = torch.from_numpy((features - mean) / scale), torch.from_numpy(labels)
-    weight = torch.zeros(x.shape[1], y.shape[1], dtype=torch.float64, requires_grad=True)
-    bias = torch.zeros(y.shape[1], dtype=torch.float64, requires_grad=True)
-    optimizer = torch.optim.LBFGS([weight, bias], max_iter=300, line_search_fn="strong_wolfe")
-
-    def closure() -> torch.Tensor:
-        optimizer.zero_grad()
-        loss = torch.nn.functional.binary_cross_entropy_with_logits(x @ weight + bias, y) * y.shape[1]
-        loss = loss + strength * (weight**2).sum() / 2
-        loss.backward()  # type: ignore[no-untyped-call]
-        return loss
-
-    optimizer.step(closure)  # type: ignore[no-untyped-call]
-    with torch.no_grad():
-        return np.asarray((torch.from_numpy((unseen - mean) / scale) @ weight + bias).numpy())

@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 def main() -> None:
     """Prints the table, or the object, of one benchmark."""
-    names = sorted(path.stem for path in (ROOT / "benches").glob("*.py") if path.stem not in ("__init__", "timing"))
+    names = sorted(path.stem for path in (ROOT / "benches").glob("*.py") if "def run(" in path.read_text("utf-8"))
     parser = argparse.ArgumentParser(description="Measure one thing against its rivals, on this machine, now.")
     parser.add_argument("name", choices=names)
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of a table")
