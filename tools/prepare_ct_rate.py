@@ -13,9 +13,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rect_core.errors import ScanError
 from rect_core.frame import GridConfig
 from rect_data.errors import DataError
-from rect_data.readers import CtRate, FolderCt
+from rect_data.readers import CtRate, FolderCt, Reader
 from rect_data.store import StoreConfig
-from rect_data.store.one import Outcome, Source
+from rect_data.store.one import Outcome
 from rect_data.store.prepare import Summary, manifest_only, prepare
 
 
@@ -95,7 +95,7 @@ def _run(options: argparse.Namespace) -> Summary | None:
         )
 
 
-def _reader(options: argparse.Namespace) -> Source:
+def _reader(options: argparse.Namespace) -> Reader:
     folders = [name for name in ("mask_dir", "region_dir", "labels", "reports") if vars(options)[name] is not None]
     if options.root is None:
         return FolderCt(

@@ -1,12 +1,13 @@
 """What every reader of a data set offers."""
 
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from rect_core.types import ManifestRow
 from rect_core.volume import Volume
 
 
+@runtime_checkable
 class Reader(Protocol):
     """A data set on disk. Readers are small, frozen and can be pickled, so that workers may hold one each."""
 

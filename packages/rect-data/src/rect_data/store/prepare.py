@@ -12,9 +12,10 @@ from rect_core.readers.names import check_case_id
 from rect_core.types import ManifestRow
 from rect_data.errors import DataError
 from rect_data.manifest import check_patients, moved, write_manifest
+from rect_data.readers import Reader
 from rect_data.store.layout import MANIFEST, SETTINGS, StoreConfig, claim
 from rect_data.store.npz import NPZ_SETTINGS, export_one
-from rect_data.store.one import Job, Outcome, Source, prepare_one
+from rect_data.store.one import Job, Outcome, prepare_one
 from rect_data.store.pool import run_here, run_on_ray
 from rect_data.store.rows import gather
 
@@ -47,7 +48,7 @@ class Summary:
 
 
 def prepare(
-    reader: Source,
+    reader: Reader,
     out: Path,
     config: StoreConfig,
     *,
@@ -80,7 +81,7 @@ def prepare(
     return _summary(done, table)
 
 
-def manifest_only(reader: Source, out: Path, rows: Sequence[ManifestRow] | None = None) -> list[ManifestRow]:
+def manifest_only(reader: Reader, out: Path, rows: Sequence[ManifestRow] | None = None) -> list[ManifestRow]:
     """Writes the rows of a data set to `out/manifest.parquet`, pointing at the scans where they are; no scan is read.
     A store keeps its own manifest: DataError."""
     if (out / SETTINGS).exists():
