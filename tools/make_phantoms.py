@@ -1,6 +1,6 @@
 """Writes a tree of phantoms in CT-RATE's layout: `python tools/make_phantoms.py --out DIR --train 2000 --valid 200`.
 
-Stopped runs go on where they were; any number of workers gives the same bytes.
+Stopped runs go on where they were; any number of workers gives the same voxels.
 """
 
 import argparse

@@ -42,8 +42,8 @@ def make_tree(
     """Writes what is not there yet and returns the records of all cases in order.
 
     A case is done when its record (`phantoms/<name>.json`, with a SHA-256 of every file) is written, which happens
-    last. Tables and `SHA256SUMS` are made from the records at the end. A folder made with another configuration raises
-    ValueError: nothing is mixed. One that cannot be written raises ScanError, a worker that dies RuntimeError.
+    last. Tables and `checksums.sha256` are made from the records at the end. A folder made with another configuration
+    raises ValueError: nothing is mixed. One that cannot be written raises ScanError, a worker that dies RuntimeError.
     """
     if workers < 1:
         raise ValueError(f"workers {workers}: give 1 or more")
@@ -57,7 +57,7 @@ def make_tree(
             progress(done, len(wanted), name)
     records = [read_json(_record(root, name)) for name in wanted]
     write_tables(root, records)
-    write_text(root / "SHA256SUMS", "".join(_sums(records)))
+    write_text(root / "checksums.sha256", "".join(_sums(records)))
     return records
 
 
