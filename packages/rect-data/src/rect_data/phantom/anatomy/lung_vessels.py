@@ -18,8 +18,8 @@ STORED: Final = 14
 
 _TIP_MM: Final = 0.29
 _MURRAY: Final = 2.8
-"""Segmental arteries of 5 to 6 mm that taper fast (exponents of 2.3 to 3; Huang et al. 1996,
-doi:10.1152/jappl.1996.81.5.2123): as much of the lung is brighter than -500 HU as in CTs of patients."""
+"""Segmental arteries of 5 to 6 mm that taper fast (exponents of 2.3 to 3): as much of the lung is brighter than
+-500 HU as in CTs of patients."""
 
 
 def calibres(scene: Scene, tree: Branches) -> Float[np.ndarray, " n"]:
