@@ -18,7 +18,7 @@ _CORACOID = ((86.0, 28.0, 121.0), (92.0, 10.0, 119.0), (88.0, -2.0, 124.0))
 def draw(scene: Scene, cage: Table, marrow: float) -> None:
     """Paints the bones of the front and of the shoulders. cage: radii of the rim of the rib cage; marrow: HU."""
     _sternum(scene, cage, marrow)
-    _scapulae(scene, cage, marrow)
+    _scapulae(scene, marrow)
     for side in (-1.0, 1.0):
         for line, radii, rind in _long_bones(cage, scene.traits):
             points = scene.pose.physical(line * np.array([1.0, 1.0, side]))
@@ -75,7 +75,7 @@ def _sternum(scene: Scene, cage: Table, marrow: float) -> None:
     bone(scene, box, distance, marrow, Part.STERNUM)
 
 
-def _scapulae(scene: Scene, cage: Table, marrow: float) -> None:
+def _scapulae(scene: Scene, marrow: float) -> None:
     """Blades that glide on the back of the rib cage; raised arms turn them to the side."""
     for side in (-1.0, 1.0):
         ends = [(-72.0, 20.0, side * 60.0), (104.0, 125.0, side * 170.0), (20.0, 125.0, side * 60.0)]
@@ -83,10 +83,10 @@ def _scapulae(scene: Scene, cage: Table, marrow: float) -> None:
         low, high = corners.min(0), corners.max(0)
         box = scene.grid.box((low[0], low[1], low[2]), (high[0], high[1], high[2]))
         if box is not None:
-            _scapula(scene, box, cage, marrow)
+            _scapula(scene, box, marrow)
 
 
-def _scapula(scene: Scene, box: Box, cage: Table, marrow: float) -> None:
+def _scapula(scene: Scene, box: Box, marrow: float) -> None:
     z, y, x = scene.z[box], scene.y[box], np.abs(scene.x[box])
     height = np.clip((z + 58) / 140, 0, 1)
     lateral_x, lateral_y = 116 + 20 * height**1.3, 78 - 40 * height**1.2

@@ -91,7 +91,7 @@ def _paint(scene: Scene, rng: np.random.Generator, nodule: _Nodule, taken: Taken
     body = sized(scene.grid, centre, lump, nodule.diameter_mm, scene.lobes == lobe)
     if body is None or not _stands_out(scene, nodule, body, scene.lobes[body.box] == lobe):
         return None
-    _fill(scene, rng, nodule, body, centre, lump)
+    _fill(scene, rng, nodule, body, centre)
     _note(scene, nodule, body, scene.lobes[body.box] == lobe, place)
     return centre
 
@@ -105,7 +105,7 @@ def _paint_anyhow(scene: Scene, rng: np.random.Generator) -> None:
     body = None if place is None else sized(scene.grid, place.point_mm, lump, nodule.diameter_mm)
     if place is None or body is None:
         raise ValueError("the scene has no lung to hold a nodule")
-    _fill(scene, rng, nodule, body, place.point_mm, lump)
+    _fill(scene, rng, nodule, body, place.point_mm)
     _note(scene, nodule, body, scene.lung(body.box), place)
 
 
@@ -170,7 +170,7 @@ def _stands_out(scene: Scene, nodule: _Nodule, body: Body, inside: Bool[np.ndarr
     return nodule.site in ("subpleural", "perifissural") or body.radius_mm < 0.58 * nodule.diameter_mm
 
 
-def _fill(scene: Scene, rng: np.random.Generator, nodule: _Nodule, body: Body, centre: Point, lump: Lump) -> None:
+def _fill(scene: Scene, rng: np.random.Generator, nodule: _Nodule, body: Body, centre: Point) -> None:
     """Puts the tissue of the nodule into the lung."""
     if nodule.spiculated:
         _spicules(scene, rng, nodule, body, centre)
