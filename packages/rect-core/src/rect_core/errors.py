@@ -1,4 +1,4 @@
-"""The one error of the door: a scan that is refused, with the check that refused it."""
+"""The errors of bad input: a scan that the door refuses, and a table, row or value that cannot be used."""
 
 
 class ScanError(ValueError):
@@ -14,3 +14,7 @@ class ScanError(ValueError):
     def __reduce__(self) -> tuple[type["ScanError"], tuple[str, str]]:
         """Both parts, so that it crosses from a worker process to its parent."""
         return type(self), (self.check, str(self))
+
+
+class DataError(ValueError):
+    """One line that names the file, the row where there is one, the value, and what to do."""

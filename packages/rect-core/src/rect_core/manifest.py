@@ -10,25 +10,10 @@ from math import isnan
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
-from rect_core.errors import ScanError
+from rect_core.errors import DataError, ScanError
 from rect_core.findings import LABELS, LOCALIZED
 from rect_core.masks import replacing
 from rect_core.types import ManifestRow, Reasoning
-from rect_data.errors import DataError
-from rect_data.splits import check_patients, kept, kfold, split_by_patient, without_leaks
-
-__all__ = [
-    "COLUMNS",
-    "PARTIAL",
-    "check_patients",
-    "kept",
-    "kfold",
-    "moved",
-    "read_manifest",
-    "split_by_patient",
-    "without_leaks",
-    "write_manifest",
-]
 
 _TEXT: Final = ("case_id", "volume", "patient", "scan", "split")
 _SPACING: Final = ("spacing_d_mm", "spacing_h_mm", "spacing_w_mm")
@@ -70,6 +55,23 @@ def read_manifest(path: Path) -> list[ManifestRow]:
     rows = [_row(record, path, number) for number, record in enumerate(records, start=1)]
     _check_all(rows, path)
     return rows
+
+
+def kept(rows: Sequence[ManifestRow]) -> list[ManifestRow]:
+    """The rows that are not excluded."""
+    return [row for row in rows if not row.exclusion]
+
+
+def check_patients(rows: Sequence[ManifestRow], name: str) -> None:
+    """Raises DataError where a patient has rows in two splits (excluded rows do not count). name: of the table."""
+    first: dict[str, ManifestRow] = {}
+    for row in kept(rows):
+        before = first.setdefault(row.patient, row)
+        if before.split != row.split:
+            raise DataError(
+                f"{name}: patient {row.patient!r} is in split {before.split} ({before.case_id}) and in split "
+                f"{row.split} ({row.case_id}): keep all of a patient in one split, or exclude one"
+            )
 
 
 def moved(rows: Sequence[ManifestRow], old: Path, new: Path) -> list[ManifestRow]:
@@ -179,9 +181,7 @@ def _number(value: Any, column: str, where: str) -> float:
 
 
 def _write_parquet(path: Path, records: Sequence[Mapping[str, Any]]) -> None:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
+    pa, pq = _pyarrow()
     kinds = [(name, pa.float64() if name in (*_SPACING, *LABELS) else pa.string()) for name in COLUMNS]
     table = pa.Table.from_pylist(list(records), schema=pa.schema(kinds))
     with replacing(path) as file:
@@ -189,9 +189,7 @@ def _write_parquet(path: Path, records: Sequence[Mapping[str, Any]]) -> None:
 
 
 def _read_parquet(path: Path) -> Iterator[Mapping[str, Any]]:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
+    pa, pq = _pyarrow()
     try:
         table = pq.read_table(path)
     except (pa.ArrowException, OSError) as error:
@@ -201,9 +199,22 @@ def _read_parquet(path: Path) -> Iterator[Mapping[str, Any]]:
     yield from records
 
 
+def _pyarrow() -> tuple[Any, Any]:
+    """pyarrow and its parquet module; ImportError says how to get them."""
+    try:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+    except ImportError as error:
+        raise ImportError(
+            "The `pyarrow` package reads and writes .parquet: pip install 'rect-core[parquet]', or use .csv"
+        ) from error
+    return pa, pq
+
+
 def _write_csv(path: Path, records: Sequence[Mapping[str, Any]]) -> None:
     buffer = io.StringIO(newline="")
-    writer = csv.DictWriter(buffer, COLUMNS, lineterminator="\n")
+    # lines end as RFC 4180 has it, whereupon the writer quotes cells that hold a lone carriage return
+    writer = csv.DictWriter(buffer, COLUMNS, lineterminator="\r\n")
     writer.writeheader()
     writer.writerows(records)
     with replacing(path) as file:
