@@ -11,11 +11,10 @@ from typing import Any
 
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
-from rect_core.errors import ScanError
+from rect_core.errors import DataError, ScanError
 from rect_core.frame import GridConfig
 from rect_data import ct_rate
-from rect_data.download import KINDS, REPO, Plan, Result, Selection, download, plan
-from rect_data.errors import DataError
+from rect_data.download import KINDS, PREPARED, REPO, Plan, Result, Selection, download, plan
 from rect_data.hub import HuggingFaceHub
 
 
@@ -44,10 +43,14 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main() -> int:
-    """0 done, 1 scans were quarantined, 2 nothing or not all could be fetched."""
+    """0 done, 1 scans lie in the store's quarantine, 2 nothing or not all could be fetched."""
     options = parser().parse_args()
     hub = HuggingFaceHub(options.repo)
     kinds = tuple(kind for kind in KINDS if kind in options.kinds)
+    lacking = [kind for kind in KINDS if kind not in (*kinds, "ts_seg")]
+    if options.prepare is not None and lacking:
+        print(f"error: --prepare reads {', '.join(lacking)} as well: add them to --kinds", file=sys.stderr)
+        return 2
     selection = Selection(
         splits=tuple(options.splits), kinds=kinds, version=options.dataset_version, limit=options.limit
     )
@@ -56,9 +59,9 @@ def main() -> int:
         _show(chosen)
         if options.dry_run:
             return 0
-        bad: dict[str, str] = {}
-        result = _run(hub, chosen, options, bad)
-    except (DataError, ScanError, ImportError) as error:
+        result = _run(hub, chosen, options)
+        bad = {} if options.prepare is None else quarantined(options.prepare)
+    except (DataError, ScanError, ImportError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
@@ -67,6 +70,8 @@ def main() -> int:
     print(f"{result.fetched} files, {result.size / 1e9:.3g} GB fetched; {result.before} were there or prepared before")
     for case_id, reason in sorted(bad.items()):
         print(f"quarantined: {case_id}: {reason}", file=sys.stderr)
+    if bad:
+        print(f"to fetch one again, remove its line from {options.root / PREPARED}", file=sys.stderr)
     return 1 if bad else 0
 
 
@@ -76,7 +81,7 @@ def _show(chosen: Plan) -> None:
         print(f"  {kind:<9} {count:7d} files {size / 1e9:10.3f} GB")
 
 
-def _run(hub: HuggingFaceHub, chosen: Plan, options: argparse.Namespace, bad: dict[str, str]) -> Result:
+def _run(hub: HuggingFaceHub, chosen: Plan, options: argparse.Namespace) -> Result:
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
     plain = not sys.stderr.isatty()
     budget = None if options.max_disk_gb is None else int(options.max_disk_gb * 1e9)
@@ -88,12 +93,23 @@ def _run(hub: HuggingFaceHub, chosen: Plan, options: argparse.Namespace, bad: di
             if plain:
                 print(f"{done / 1e9:.3f}/{total / 1e9:.3f} GB {path}", file=sys.stderr, flush=True)
 
-        prepare = None if options.prepare is None else _preparer(options, bad)
+        prepare = None if options.prepare is None else _preparer(options)
         return download(hub, options.root, chosen, max_bytes=budget, prepare=prepare, progress=progress)
 
 
-def _preparer(options: argparse.Namespace, bad: dict[str, str]) -> Any:
-    """Puts what lies below the root into the store; quarantined scans keep their reason there and in `bad`."""
+def quarantined(store: Path) -> dict[str, str]:
+    """The scans that a store has set aside, in this run or before, and why: they are deleted like the others."""
+    from rect_core.manifest import read_manifest
+    from rect_data.store.layout import MANIFEST
+    from rect_data.store.rows import QUARANTINED
+
+    rows = read_manifest(store / MANIFEST) if (store / MANIFEST).is_file() else []
+    found = [row for row in rows if row.exclusion.startswith(QUARANTINED)]
+    return {row.case_id: row.exclusion.removeprefix(QUARANTINED) for row in found}
+
+
+def _preparer(options: argparse.Namespace) -> Any:
+    """Puts what lies below the root into the store; quarantined scans keep their reason there."""
     from rect_data.readers import CtRate
     from rect_data.store import StoreConfig
     from rect_data.store.prepare import prepare
@@ -103,7 +119,7 @@ def _preparer(options: argparse.Namespace, bad: dict[str, str]) -> Any:
 
     def run() -> None:
         reader = CtRate(options.root, options.dataset_version, tuple(options.splits), pseudo_lesions=pseudo)
-        bad.update(prepare(reader, options.prepare, config, workers=options.workers).quarantined)
+        prepare(reader, options.prepare, config, workers=options.workers)
 
     return run
 

@@ -10,9 +10,8 @@ from pathlib import Path
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from rect_core.errors import ScanError
+from rect_core.errors import DataError, ScanError
 from rect_core.frame import GridConfig
-from rect_data.errors import DataError
 from rect_data.readers import CtRate, FolderCt, Reader
 from rect_data.store import StoreConfig
 from rect_data.store.one import Outcome
@@ -23,16 +22,16 @@ def parser() -> argparse.ArgumentParser:
     """The options."""
     out = argparse.ArgumentParser(description="Scans, regions, masks, labels and reports on one grid, ready to train.")
     source = out.add_mutually_exclusive_group(required=True)
-    source.add_argument("--root", type=Path, help="CT-RATE, or phantoms: the folder that holds dataset/")
-    source.add_argument("--volume-dir", type=Path, metavar="DIR", help="your own scans, a file or DICOM folder each")
-    out.add_argument("--output-dir", type=Path, required=True, metavar="DIR", help="the store: new, or to go on with")
+    source.add_argument("--root", type=_path, help="CT-RATE, or phantoms: the folder that holds dataset/")
+    source.add_argument("--volume-dir", type=_path, metavar="DIR", help="your own scans, a file or DICOM folder each")
+    out.add_argument("--output-dir", type=_path, required=True, metavar="DIR", help="the store: new, or to go on with")
     out.add_argument("--split", default="all", help="train, valid or all (default)")
     out.add_argument("--dataset-version", type=int, choices=(1, 2), default=2, help="of CT-RATE (default: 2, in HU)")
     out.add_argument("--pseudo-lesions", action="store_true", help="with --root: TotalSegmentator's nodules, effusions")
-    out.add_argument("--mask-dir", type=Path, metavar="DIR", help="with --volume-dir: masks, <case>_<finding>.nii.gz")
-    out.add_argument("--region-dir", type=Path, metavar="DIR", help="with --volume-dir: region maps, <case>.nii.gz")
-    out.add_argument("--labels", type=Path, metavar="CSV", help="with --volume-dir: VolumeName and the 18 labels")
-    out.add_argument("--reports", type=Path, metavar="CSV", help="with --volume-dir: VolumeName and the reports")
+    out.add_argument("--mask-dir", type=_path, metavar="DIR", help="with --volume-dir: masks, <case>_<finding>.nii.gz")
+    out.add_argument("--region-dir", type=_path, metavar="DIR", help="with --volume-dir: region maps, <case>.nii.gz")
+    out.add_argument("--labels", type=_path, metavar="CSV", help="with --volume-dir: VolumeName and the 18 labels")
+    out.add_argument("--reports", type=_path, metavar="CSV", help="with --volume-dir: VolumeName and the reports")
     base = GridConfig()
     out.add_argument("--size", type=int, nargs=3, default=base.shape, metavar=("D", "H", "W"), help="cells of the grid")
     out.add_argument("--spacing", type=float, nargs=3, default=base.spacing_mm, metavar=("D", "H", "W"), help="mm")
@@ -45,13 +44,16 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main() -> int:
-    """0 done, 1 scans were quarantined, 2 bad usage."""
+    """0 done, 1 scans were quarantined, 2 bad usage, or stopped before the end (run again to go on)."""
     options = parser().parse_args()
     began = time.monotonic()
     try:
         summary = _run(options)
-    except (DataError, ScanError, ImportError, ConnectionError) as error:
+    except (DataError, ScanError, ImportError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("stopped: what is whole is kept, run again to go on", file=sys.stderr)
         return 2
     if summary is None:
         return 0
@@ -69,7 +71,7 @@ def _run(options: argparse.Namespace) -> Summary | None:
             f"{len(manifest_only(reader, options.output_dir, rows))} rows in {options.output_dir / 'manifest.parquet'}"
         )
         return None
-    config = StoreConfig(grid=GridConfig(shape=tuple(options.size), spacing_mm=tuple(options.spacing)))
+    config = _config(options)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     plain = not sys.stderr.isatty()
     with Progress(*columns, disable=plain) as bar:
@@ -95,9 +97,23 @@ def _run(options: argparse.Namespace) -> Summary | None:
         )
 
 
+def _config(options: argparse.Namespace) -> StoreConfig:
+    try:
+        return StoreConfig(grid=GridConfig(shape=tuple(options.size), spacing_mm=tuple(options.spacing)))
+    except ValueError as error:
+        raise DataError(str(error)) from error
+
+
+def _path(text: str) -> Path:
+    """Absolute, so that it names the same place in a process of a cluster."""
+    return Path(text).absolute()
+
+
 def _reader(options: argparse.Namespace) -> Reader:
     folders = [name for name in ("mask_dir", "region_dir", "labels", "reports") if vars(options)[name] is not None]
     if options.root is None:
+        if options.pseudo_lesions or options.dataset_version != 2:
+            raise DataError("--pseudo-lesions and --dataset-version go with --root: they are about CT-RATE")
         return FolderCt(
             options.volume_dir,
             labels=options.labels,

@@ -2,20 +2,27 @@
 
 import hashlib
 import json
+import os
 import shutil
+import subprocess
+import sys
 import threading
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pytest
 
+from rect_core.errors import DataError
+from rect_core.manifest import write_manifest
+from rect_core.types import ManifestRow
 from rect_data import ct_rate
 from rect_data.cot.pace import Pace
 from rect_data.download import KINDS, Selection, batches, download, plan
-from rect_data.errors import DataError
 from rect_data.hub import Hub, HuggingFaceHub, RemoteFile, Unreachable
 
 QUICK = Pace(first_wait_s=0.0, attempts=3)
@@ -326,6 +333,20 @@ def test_a_refusal_says_how_to_get_access(
     assert "\n" not in str(caught.value)
 
 
+def test_the_storage_clients_own_error_can_be_tried_again_and_its_signed_address_is_not_shown(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    huggingface_hub = pytest.importorskip("huggingface_hub")
+
+    def fails(*_: object, **__: object) -> None:
+        raise RuntimeError("Data processing error: CAS service error: https://cas.example/x?Signature=secret")
+
+    monkeypatch.setattr(huggingface_hub, "hf_hub_download", fails)
+    with pytest.raises(Unreachable, match="run again") as caught:
+        HuggingFaceHub("me/set").fetch(RemoteFile("a", 1), COMMIT, tmp_path)
+    assert "secret" not in str(caught.value)
+
+
 def test_offline_and_unreachable_are_told_apart(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     constants = pytest.importorskip("huggingface_hub.constants")
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
@@ -334,3 +355,44 @@ def test_offline_and_unreachable_are_told_apart(monkeypatch: pytest.MonkeyPatch,
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
     with pytest.raises(Unreachable):
         HuggingFaceHub("me/set", endpoint="http://127.0.0.1:9").commit("main")
+
+
+# The tool
+
+
+def tool(*arguments: object) -> "subprocess.CompletedProcess[str]":
+    path = Path(__file__).resolve().parents[3] / "tools" / "download_ct_rate.py"
+    environment = {**os.environ, "HF_HUB_OFFLINE": "1"}
+    command = [sys.executable, str(path), *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+
+
+def test_what_preparing_reads_must_be_fetched_too(tmp_path: Path) -> None:
+    done = tool("--root", tmp_path, "--kinds", "volumes", "ts_seg", "--prepare", tmp_path / "s", "--max-disk-gb", "1")
+    assert done.returncode == 2
+    assert done.stderr == "error: --prepare reads metadata, reports, labels as well: add them to --kinds\n"
+
+
+def test_progress_counts_what_was_prepared_before(hub: FolderHub, tmp_path: Path) -> None:
+    chosen = plan(hub, Selection(kinds=("labels", "volumes")))
+    seen: list[tuple[int, int]] = []
+    for _ in range(2):
+        download(
+            hub, tmp_path, chosen, max_bytes=2700, prepare=lambda: None, progress=lambda *x: seen.append((x[0], x[1]))
+        )
+        assert seen[-1] == (chosen.size, chosen.size)
+
+
+def test_scans_that_an_earlier_run_set_aside_are_still_named(tmp_path: Path) -> None:
+    spec = spec_from_file_location("download_ct_rate", Path(__file__).parents[3] / "tools" / "download_ct_rate.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    assert module.quarantined(tmp_path) == {}
+    bad = ManifestRow(
+        case_id="a", volume="v", patient="a", scan="a", split="train", spacing_mm=(1.0, 1.0, 1.0), exclusion="no chest"
+    )
+    rows = [bad, replace(bad, case_id="b", patient="b", exclusion="quarantined: b.nii.gz: 3 voxels are NaN")]
+    write_manifest(tmp_path / "manifest.parquet", rows)
+    assert module.quarantined(tmp_path) == {"b": "b.nii.gz: 3 voxels are NaN"}

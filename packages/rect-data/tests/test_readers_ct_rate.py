@@ -1,18 +1,20 @@
 """CT-RATE as it lies on disk: which volumes are listed, what joins them, what stops the listing."""
 
+import json
 import pickle
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from rect_core.errors import DataError
 from rect_core.findings import LABELS
+from rect_core.manifest import moved, read_manifest, write_manifest
 from rect_core.masks import read_mask
 from rect_data import ct_rate
 from rect_data.ct_rate import lesion_path, map_path, ts_path, volume_path
-from rect_data.errors import DataError
-from rect_data.manifest import moved, read_manifest, write_manifest
 from rect_data.readers import CtRate, read_lesions, read_regions
 
 NAMES = ["train_1_a_1", "train_2_a_1", "train_3_a_1", "valid_1_a_1"]
@@ -210,5 +212,45 @@ def test_a_truncated_file_is_excluded_with_its_reason(tree_copy: Path) -> None:
     path = tree_copy / volume_path("train_1_a_1")
     path.write_bytes(path.read_bytes()[:40])
     assert CtRate(tree_copy).rows()[0].exclusion == (
-        "train_1_a_1.nii.gz: the header cannot be read: copy the file again from its source"
+        "unreadable: train_1_a_1.nii.gz: the header cannot be read: copy the file again from its source"
     )
+
+
+def test_linked_folders_are_listed_like_others(phantom_tree: Path, tmp_path: Path) -> None:
+    for name in ("metadata", "multi_abnormality_labels", "radiology_text_reports"):
+        (tmp_path / "dataset").mkdir(exist_ok=True)
+        (tmp_path / "dataset" / name).symlink_to(phantom_tree / "dataset" / name)
+    (tmp_path / "dataset/train_fixed").mkdir()
+    (tmp_path / "dataset/train_fixed/train_2").symlink_to(phantom_tree / "dataset/train_fixed/train_2")
+    assert [row.case_id for row in CtRate(tmp_path).rows()] == ["train_2_a_1"]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda lines: [*lines, lines[0]], "line 4: 'train_1_a_1' stands in an earlier line already: keep one"),
+        (
+            lambda lines: [lines[0].replace("train_1_a_1", "valid_1_a_1")],
+            "line 1: 'valid_1_a_1' is not a volume of split train: correct the name",
+        ),
+    ],
+)
+def test_reasoning_of_another_split_or_twice_of_one_volume_stops(
+    tree_copy: Path, change: Callable[[list[str]], list[str]], message: str
+) -> None:
+    path = tree_copy / ct_rate.REASONING["train"]
+    path.write_text("\n".join(change(path.read_text().splitlines())) + "\n")
+    with pytest.raises(DataError) as error:
+        CtRate(tree_copy).rows()
+    assert str(error.value) == f"train_reasoning.jsonl: {message}"
+
+
+def test_a_line_separator_inside_reasoning_ends_no_line(tree_copy: Path) -> None:
+    path = tree_copy / ct_rate.REASONING["train"]
+    first, *rest = path.read_text().splitlines()
+    entry = json.loads(first)
+    entry["reasoning"]["steps"][0]["observation"] = "one\u2028two"
+    path.write_text("\n".join([json.dumps(entry, ensure_ascii=False), *rest]), encoding="utf-8")
+    reasoning = CtRate(tree_copy).rows()[0].reasoning
+    assert reasoning is not None
+    assert "one\u2028two" in json.dumps(reasoning.to_json(), ensure_ascii=False)

@@ -8,11 +8,11 @@ import nibabel as nib
 import numpy as np
 import pytest
 
+from rect_core.errors import DataError
 from rect_core.findings import LABELS, LOCALIZED
 from rect_core.masks import read_mask
 from rect_core.read import read_volume
 from rect_data.ct_rate import lesion_path, map_path, ts_path, volume_path
-from rect_data.errors import DataError
 from rect_data.readers import FolderCt, NnUnetCt, TotalSegmentatorCt, read_lesions, read_regions
 from rect_data.readers.masks import instances, read_lesion
 
@@ -142,9 +142,9 @@ def test_headers_that_cannot_be_used_exclude_their_scan_alone(images: Path) -> N
     (images / "bob.nii.gz").write_bytes(b"not a scan")
     scan(images / "cy.nii.gz", np.zeros((4, 4, 4, 2), np.int16))
     found = [row.exclusion for row in FolderCt(images).rows()]
-    assert found[0].startswith("ann.nii.gz: blank affine (qform_code and sform_code are 0)")
-    assert found[1] == "bob.nii.gz: the header cannot be read: copy the file again from its source"
-    assert found[2] == "cy.nii.gz: a 4-D image: give one 3-D volume"
+    assert found[0].startswith("unreadable: ann.nii.gz: blank affine (qform_code and sform_code are 0)")
+    assert found[1] == "unreadable: bob.nii.gz: the header cannot be read: copy the file again from its source"
+    assert found[2] == "unreadable: cy.nii.gz: a 4-D image: give one 3-D volume"
 
 
 def test_links_as_in_a_download_cache_keep_their_names(tmp_path: Path) -> None:

@@ -10,12 +10,11 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from rect_core.errors import ScanError
+from rect_core.errors import DataError, ScanError
+from rect_core.manifest import read_manifest, write_manifest
 from rect_core.masks import read_mask
 from rect_core.types import ManifestRow
 from rect_data.ct_rate import lesion_path, volume_path
-from rect_data.errors import DataError
-from rect_data.manifest import read_manifest, write_manifest
 from rect_data.readers import CtRate, ReXGroundingCt, read_lesions
 from rect_data.readers.rexgrounding import joined, our_finding
 
@@ -181,6 +180,24 @@ def test_masks_join_the_rows_of_ct_rate(phantom_tree: Path, tmp_path: Path) -> N
     assert read_lesions(phantom_tree, rows[1], volume)["lung_nodule"].any()
     own = CtRate(phantom_tree).rows()
     assert joined(own, ReXGroundingCt(root, phantom_tree).rows(), root, phantom_tree)[1].lesions == own[1].lesions
+
+
+def test_a_partial_mask_does_not_stand_beside_a_whole_one(phantom_tree: Path, tmp_path: Path) -> None:
+    root = rex(tmp_path, train=[entry("train_1_a_1")])
+    save(root, "train_1_a_1", outlined(phantom_tree, "train_1_a_1"), np.eye(4))
+    own = CtRate(phantom_tree).rows()[0]
+    grounded = ReXGroundingCt(root, phantom_tree).rows()
+    assert joined([own], grounded, root, phantom_tree)[0].lesions == own.lesions
+    assert list(joined([replace(own, lesions={})], grounded, root, phantom_tree)[0].lesions) == ["partial:lung_nodule"]
+
+
+def test_a_mask_that_is_no_file_of_its_kind_is_refused_as_a_mask(phantom_tree: Path, tmp_path: Path) -> None:
+    root = rex(tmp_path, val=[entry("train_1_a_1")])
+    (root / "segmentations/train_1_a_1.nii.gz").write_bytes(b"not a mask")
+    reader = ReXGroundingCt(root, phantom_tree)
+    row = reader.rows()[0]
+    with pytest.raises(ScanError, match=r"train_1_a_1\.nii\.gz: the header cannot be read: download the mask again"):
+        read_lesions(root, row, reader.load(row))
 
 
 @pytest.mark.parametrize(

@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 
 from rect_core.anatomy import RegionMap, regions
-from rect_core.errors import ScanError
+from rect_core.errors import DataError, ScanError
 from rect_core.findings import LABELS, LOCALIZED
 from rect_core.frame import GridConfig
+from rect_core.manifest import read_manifest, write_manifest
 from rect_core.masks import read_mask, save_mask, save_volume
 from rect_core.preprocess import Preprocess
 from rect_core.read import examine, read_volume
@@ -21,8 +22,6 @@ from rect_core.types import ManifestRow
 from rect_core.volume import StoredGrid, Volume
 from rect_data import ct_rate
 from rect_data.ct_rate import lesion_path, map_path, volume_path
-from rect_data.errors import DataError
-from rect_data.manifest import read_manifest, write_manifest
 from rect_data.readers import CtRate, read_lesions, read_regions
 from rect_data.readers.door import metadata_affine
 from rect_data.readers.tables import read_table
@@ -202,7 +201,7 @@ def test_a_blank_header_excludes_the_scan_and_is_refused(tree_copy: Path) -> Non
         f"{FILE}: blank affine (qform_code and sform_code are 0), so left and right are unknown: "
         "copy the affine of the original scan into the header"
     )
-    assert found.exclusion == message
+    assert found.exclusion == f"unreadable: {message}"
     assert np.isnan(found.spacing_mm).all()
     with pytest.raises(ScanError) as error:
         reader.load(found)
@@ -407,6 +406,24 @@ def test_broken_metadata_of_version_1_stop_with_row_and_value(tree_copy: Path, c
     with pytest.raises(DataError) as error:
         CtRate(tree_copy, version=1, splits=("train",)).rows()
     assert str(error.value).startswith(f"train_metadata.csv: row 2: {column} is {value!r}: give ")
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "message"),
+    [
+        ("XYSpacing", "[-0.7, 0.7]", "a minus would mirror"),
+        ("ZSpacing", "-1", "a minus would mirror"),
+        ("ImageOrientationPatient", "[2, 0, 0, 0, 1, 0]", "two directions of length 1 at right angles"),
+        ("ImageOrientationPatient", "[1, 0, 0, 1, 0, 0]", "two directions of length 1 at right angles"),
+    ],
+)
+def test_metadata_that_would_mirror_or_stretch_a_scan_stop(
+    tree_copy: Path, column: str, value: str, message: str
+) -> None:
+    set_cell(tree_copy / METADATA, column, value)
+    columns = ("ImageOrientationPatient", "ImagePositionPatient", "XYSpacing", "ZSpacing")
+    with pytest.raises(DataError, match=rf"train_metadata\.csv: row 2: .*{message}"):
+        metadata_affine(read_table(tree_copy / METADATA, columns)[NAME])
 
 
 def test_the_metadata_place_a_scan_as_dicom_does(tree_copy: Path) -> None:

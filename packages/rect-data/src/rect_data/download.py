@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from rect_core.errors import DataError
 from rect_core.masks import replacing
 from rect_data import ct_rate
 from rect_data.cot.lines import Ledger, only_one
 from rect_data.cot.pace import Pace
-from rect_data.errors import DataError
 from rect_data.hub import Hub, RemoteFile, Unreachable
 
 REPO: Final = "ibrahimhamamci/CT-RATE"
@@ -123,7 +123,9 @@ def _listed(hub: Hub, selection: Selection, kind: str, commit: str) -> list[Remo
     for folder in selection.folders(kind):
         files = [file for file in hub.files(folder, commit) if _wanted(file, kind, selection.splits)]
         if not files:
-            raise DataError(f"{folder}: holds no {kind} at commit {commit[:12]}: check --version and the revision")
+            raise DataError(
+                f"{folder}: holds no {kind} at commit {commit[:12]}: check --dataset-version and --revision"
+            )
         found += files
     return found
 
@@ -202,7 +204,7 @@ def download(
         _delete(root, done)  # a run may have ended between the two
         parts = _parts_of(plan, done, root, max_bytes, prepared=prepare is not None)
         _begin(root, plan.commit)
-        run = _Fetch(hub, root, plan, pace or Pace(), progress, len(done))
+        run = _Fetch(hub, root, plan, pace or Pace(), progress, done)
         run.all(plan.tables)
         for part in parts:
             run.all(part)
@@ -250,10 +252,11 @@ def _there(root: Path, file: RemoteFile) -> bool:
 class _Fetch:
     """Fetches files one after the other and counts them."""
 
-    def __init__(self, hub: Hub, root: Path, plan: Plan, pace: Pace, progress: Progress | None, before: int) -> None:
+    def __init__(self, hub: Hub, root: Path, plan: Plan, pace: Pace, progress: Progress | None, done: set[str]) -> None:
         self.hub, self.root, self.plan, self.pace, self.progress = hub, root, plan, pace, progress
-        self.fetched = self.size = self.seen = 0
-        self.before = before
+        self.fetched = self.size = 0
+        self.seen = sum(file.size for patient in plan.patients for file in patient if file.path in done)
+        self.before = len(done)
 
     def all(self, files: Sequence[RemoteFile]) -> None:
         """Fetches what is not there with its size."""

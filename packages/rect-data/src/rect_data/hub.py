@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Protocol, runtime_checkable
 
-from rect_data.errors import DataError
+from rect_core.errors import DataError
 
 
 class Unreachable(DataError):  # noqa: N818 (says what is the case)
@@ -92,7 +92,8 @@ def _told(repo: str, what: str) -> Iterator[None]:
 
     try:
         yield
-    except (OSError, errors.HTTPError, errors.XetDownloadError, errors.EntryNotFoundError) as error:  # type: ignore[attr-defined]  # httpx's base class
+    # httpx's base class is not exported by name; RuntimeError is what hf_xet raises when its storage does not answer
+    except (OSError, RuntimeError, errors.HTTPError, errors.EntryNotFoundError) as error:  # type: ignore[attr-defined]
         raise _translated(error, repo, what) from None
 
 

@@ -1,6 +1,7 @@
 """CT-RATE as its Hub repository lays it out (and as `tools/make_phantoms.py` does)."""
 
 import json
+import os
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -8,11 +9,11 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final, Literal
 
+from rect_core.errors import DataError
 from rect_core.findings import LABELS, LOCALIZED
 from rect_core.types import ManifestRow, Reasoning
 from rect_core.volume import Volume
 from rect_data import ct_rate
-from rect_data.errors import DataError
 from rect_data.readers.door import hu_scan, metadata_affine, rescaled_scan
 from rect_data.readers.headers import Header, placed, read_header
 from rect_data.readers.tables import REPORT_COLUMNS, Line, near, read_table
@@ -70,17 +71,24 @@ class CtRate:
         path = self.root / row.volume
         if self.version == 2:
             return hu_scan(path, row.case_id)
-        split = ct_rate.split_of(row.case_id)
-        metadata = _metadata(self.root, split)
-        return rescaled_scan(path, row.case_id, _line(metadata, row.case_id, ct_rate.METADATA[split]))
+        return rescaled_scan(path, row.case_id, self._metadata(row))
+
+    def from_tables(self, row: ManifestRow) -> Mapping[str, str]:
+        """Of version 1 slope, intercept and place."""
+        return self._metadata(row).cells if self.version == 1 else {}
+
+    def _metadata(self, row: ManifestRow) -> Line:
+        relative = ct_rate.METADATA[row.split]
+        table = _metadata(self.root / relative, row.split, (self.root / relative).stat().st_mtime_ns)
+        return _line(table, row.case_id, relative)
 
     def _split(self, split: str) -> Iterator[ManifestRow]:
         found = _volumes(self.root, _folder(split, self.version), split)
         if not found:
             return
-        labels = _table(self.root, ct_rate.LABELS[split], LABELS, split)
-        reports = _table(self.root, ct_rate.REPORTS[split], REPORT_COLUMNS, split)
-        metadata = _table(self.root, ct_rate.METADATA[split], METADATA, split) if self.version == 1 else {}
+        labels = _table(self.root / ct_rate.LABELS[split], LABELS, split)
+        reports = _table(self.root / ct_rate.REPORTS[split], REPORT_COLUMNS, split)
+        metadata = _table(self.root / ct_rate.METADATA[split], METADATA, split) if self.version == 1 else {}
         reasoning, unusable = _reasoning(self.root, split), _no_chest(self.root, split)
         for name, volume in sorted(found.items(), key=lambda item: _order(item[0])):
             scan = name.rpartition("_")[0]
@@ -100,7 +108,7 @@ class CtRate:
                 labels=_line(labels, name, ct_rate.LABELS[split]).labels,
                 report=_line(reports, name, ct_rate.REPORTS[split]).report,
                 reasoning=reasoning.get(name),
-                exclusion=header.problem
+                exclusion=header.exclusion
                 if listed is None
                 else f"no chest: {listed} is in {Path(NO_CHEST[split]).name}",
             )
@@ -126,7 +134,7 @@ def _folder(split: str, version: int) -> str:
 def _volumes(root: Path, folder: str, split: str) -> dict[str, str]:
     """Path of every volume below a folder by its name. Raises DataError for one of another name or another place."""
     found = {}
-    for path in sorted((root / folder).rglob("*.nii.gz")):
+    for path in _files(root / folder):
         name, relative = path.name.removesuffix(".nii.gz"), path.relative_to(root).as_posix()
         if _NAME.fullmatch(name) is None or not name.startswith(f"{split}_"):
             raise DataError(f"{relative}: not the name of a volume of split {split}, such as {split}_1_a_1.nii.gz")
@@ -134,6 +142,12 @@ def _volumes(root: Path, folder: str, split: str) -> dict[str, str]:
             raise DataError(f"{relative}: CT-RATE keeps it in {folder}/{ct_rate.folder(name)}: move it there")
         found[name] = relative
     return found
+
+
+def _files(folder: Path) -> list[Path]:
+    """Every .nii.gz file below a folder, those in linked folders too, which rglob leaves out."""
+    walk = os.walk(folder, followlinks=True)
+    return sorted(Path(place, name) for place, _, names in walk for name in names if name.endswith(".nii.gz"))
 
 
 def _order(name: str) -> tuple[int, str, int]:
@@ -155,8 +169,8 @@ def _header(path: Path, line: Line | None) -> Header:
     return placed(path.name, tuple(int(n) for n in image.shape), metadata_affine(line))
 
 
-def _table(root: Path, relative: str, needed: tuple[str, ...], split: str) -> dict[str, Line]:
-    table = read_table(root / relative, needed)
+def _table(path: Path, needed: tuple[str, ...], split: str) -> dict[str, Line]:
+    table = read_table(path, needed)
     for name, line in table.items():
         if _NAME.fullmatch(name) is None or not name.startswith(f"{split}_"):
             raise DataError(f"{line.where}: {name!r} is not a volume of split {split}: correct the name")
@@ -164,9 +178,9 @@ def _table(root: Path, relative: str, needed: tuple[str, ...], split: str) -> di
 
 
 @lru_cache(maxsize=8)
-def _metadata(root: Path, split: str) -> Mapping[str, Line]:
-    """Kept for the many scans that one worker loads."""
-    return _table(root, ct_rate.METADATA[split], METADATA, split)
+def _metadata(path: Path, split: str, mtime_ns: int) -> Mapping[str, Line]:
+    """Kept for the many scans that one worker loads, as long as the file is the same."""
+    return _table(path, METADATA, split)
 
 
 def _line(table: Mapping[str, Line], name: str, relative: str) -> Line:
@@ -182,13 +196,20 @@ def _reasoning(root: Path, split: str) -> dict[str, Reasoning]:
     path = root / ct_rate.REASONING[split]
     if not path.is_file():
         return {}
-    found = {}
-    for number, text in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+    found: dict[str, Reasoning] = {}
+    lines = path.read_bytes().removesuffix(b"\n").split(b"\n")  # not splitlines: U+2028 may stand in a JSON string
+    for number, line in enumerate(lines, start=1):
         try:
-            entry = json.loads(text)
-            found[str(entry["VolumeName"]).removesuffix(".nii.gz")] = Reasoning.from_json(entry["reasoning"])
+            entry = json.loads(line)
+            name = str(entry["VolumeName"]).removesuffix(".nii.gz")
+            reasoning = Reasoning.from_json(entry["reasoning"])
         except (ValueError, KeyError, TypeError) as error:
             raise DataError(f"{path.name}: line {number} is no reasoning ({error}): write it again") from error
+        if _NAME.fullmatch(name) is None or not name.startswith(f"{split}_"):
+            raise DataError(f"{path.name}: line {number}: {name!r} is not a volume of split {split}: correct the name")
+        if name in found:
+            raise DataError(f"{path.name}: line {number}: {name!r} stands in an earlier line already: keep one")
+        found[name] = reasoning
     return found
 
 

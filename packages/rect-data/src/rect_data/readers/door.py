@@ -8,12 +8,11 @@ import numpy as np
 from jaxtyping import Float
 
 from rect_core.door import inspect
-from rect_core.errors import ScanError
+from rect_core.errors import DataError, ScanError
 from rect_core.raw import RawScan
 from rect_core.read import read_scan
 from rect_core.readers.rescale import rescale
 from rect_core.volume import Volume
-from rect_data.errors import DataError
 from rect_data.readers.tables import Line
 
 
@@ -59,8 +58,16 @@ def metadata_affine(line: Line) -> Float[np.ndarray, "4 4"]:
     row_column, origin = _numbers(line, "ImageOrientationPatient", 6), _numbers(line, "ImagePositionPatient", 3)
     row, column = np.array(row_column[:3]), np.array(row_column[3:])
     axes = np.stack([row, column, np.cross(row, column)], axis=1)
+    if np.abs(axes.T @ axes - np.eye(3)).max() > 1e-3:  # NaN goes on to the door, which refuses the scan alone
+        raise DataError(
+            f"{line.where}: ImageOrientationPatient is {line.cells['ImageOrientationPatient']!r}: give two directions "
+            "of length 1 at right angles"
+        )
+    spacing = np.array([*_numbers(line, "XYSpacing", 2), line.number("ZSpacing")])
+    if (spacing <= 0).any():
+        raise DataError(f"{line.where}: XYSpacing and ZSpacing are {spacing.tolist()}: a minus would mirror: give mm")
     lps = np.eye(4)
-    lps[:3, :3] = axes * np.array([*_numbers(line, "XYSpacing", 2), line.number("ZSpacing")])
+    lps[:3, :3] = axes * spacing
     lps[:3, 3] = origin
     return np.asarray(np.diag([-1.0, -1.0, 1.0, 1.0]) @ lps, np.float64)
 

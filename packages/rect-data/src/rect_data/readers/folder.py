@@ -6,18 +6,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from rect_core.errors import DataError
 from rect_core.findings import LABELS, LOCALIZED
+from rect_core.manifest import check_patients
 from rect_core.read import read_volume
 from rect_core.readers.names import SUFFIXES, case_id_of, suffix_of
 from rect_core.types import ManifestRow
 from rect_core.volume import Volume
-from rect_data.errors import DataError
-from rect_data.manifest import check_patients
 from rect_data.readers.headers import read_header
 from rect_data.readers.tables import REPORT_COLUMNS, UNKNOWN, Line, near, read_table, refuse_unmatched
 from rect_data.readers.totalsegmentator import pseudo_lesions
 
-_MAPS: Final = (".nii.gz", ".nii")
+_MAPS: Final = tuple(suffix for suffix in SUFFIXES if suffix not in (".zip", ".dcm"))
+"""Suffixes of masks and maps: all that hold one volume."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +59,11 @@ class FolderCt:
         rows = []
         for name, path in scans.items():
             header, line = read_header(path), labels.get(name)
-            patient = _cell(line, "patient", name)
             rows.append(
                 ManifestRow(
                     case_id=name,
                     volume=relative(path, self.images),
-                    patient=patient,
+                    patient=_patient(line, name),
                     scan=_cell(line, "scan", name),
                     split=_cell(line, "split", self.split),
                     spacing_mm=header.spacing_mm,
@@ -71,7 +71,7 @@ class FolderCt:
                     lesions=masks.get(name, {}),
                     labels=line.labels if line else UNKNOWN,
                     report=reports[name].report if name in reports else "",
-                    exclusion=header.problem,
+                    exclusion=header.exclusion,
                 )
             )
         check_patients(rows, self.labels.name if self.labels else self.images.name)
@@ -80,6 +80,10 @@ class FolderCt:
     def load(self, row: ManifestRow) -> Volume:
         """The scan of a row. Raises ScanError for what is not a chest CT in HU."""
         return read_volume(self.images / row.volume, case_id=row.case_id)
+
+    def from_tables(self, row: ManifestRow) -> Mapping[str, str]:
+        """Nothing: the files say all."""
+        return {}
 
 
 def find_scans(images: Path) -> dict[str, Path]:
@@ -104,31 +108,42 @@ def find_masks(folder: Path, scans: Mapping[str, Path], root: Path) -> dict[str,
     """Masks of the five findings by case and finding. Raises DataError for a file that belongs to no scan."""
     found: dict[str, dict[str, str]] = {}
     for path in _entries(folder):
-        name = case_id_of(path)
-        if path.is_dir():
-            _known(name, scans, folder)
-            found.setdefault(name, {}).update(_subfolder(path, root))
-        elif name in scans:
-            place = relative(path, root)
-            found.setdefault(name, {}).update({f: f"{place}#value={k}" for k, f in enumerate(LOCALIZED, start=1)})
-        else:
-            finding = next((f for f in LOCALIZED if name.endswith(f"_{f}")), "")
-            if not finding:
-                raise DataError(
-                    f"{folder.name}: {path.name} belongs to no scan and names none of {', '.join(LOCALIZED)}"
-                    f"{near(name, scans)}: name it <case>_<finding>.nii.gz"
-                )
-            case = name.removesuffix(f"_{finding}")
-            _known(case, scans, folder)
-            found.setdefault(case, {})[finding] = relative(path, root)
+        case, masks = _masks(path, scans, folder, root)
+        twice = next((finding for finding in masks if finding in found.get(case, {})), "")
+        if twice:
+            raise DataError(f"{folder.name}: {path.name} is a second mask of {twice} of {case!r}: keep one")
+        found.setdefault(case, {}).update(masks)
     return found
+
+
+def _masks(path: Path, scans: Mapping[str, Path], folder: Path, root: Path) -> tuple[str, dict[str, str]]:
+    """The case that an entry of a folder of masks belongs to, and the findings it holds."""
+    name = case_id_of(path)
+    if path.is_dir():
+        _known(name, scans, folder)
+        return name, _subfolder(path, root)
+    if name in scans:
+        place = relative(path, root)
+        return name, {f: f"{place}#value={k}" for k, f in enumerate(LOCALIZED, start=1)}
+    finding = next((f for f in LOCALIZED if name.endswith(f"_{f}")), "")
+    if not finding:
+        raise DataError(
+            f"{folder.name}: {path.name} belongs to no scan and names none of {', '.join(LOCALIZED)}"
+            f"{near(name, scans)}: name it <case>_<finding>.nii.gz"
+        )
+    case = name.removesuffix(f"_{finding}")
+    _known(case, scans, folder)
+    return case, {finding: relative(path, root)}
 
 
 def find_maps(folder: Path, scans: Mapping[str, Path], root: Path) -> dict[str, str]:
     """Region maps (files, or folders of TotalSegmentator) by case. Raises DataError for one that belongs to no scan."""
-    found = {case_id_of(path): path for path in _entries(folder)}
-    for name in found:
+    found: dict[str, Path] = {}
+    for path in _entries(folder):
+        name = case_id_of(path)
         _known(name, scans, folder)
+        if found.setdefault(name, path) != path:
+            raise DataError(f"{folder.name}: {found[name].name} and {path.name} are both of {name!r}: keep one")
     return {name: relative(path, root) for name, path in found.items()}
 
 
@@ -139,19 +154,33 @@ def relative(path: Path, root: Path) -> str:
 
 def _subfolder(folder: Path, root: Path) -> dict[str, str]:
     own = {f: folder / f"{f}{suffix}" for suffix in _MAPS for f in LOCALIZED if (folder / f"{f}{suffix}").is_file()}
-    return pseudo_lesions(folder, root) | {finding: relative(path, root) for finding, path in own.items()}
+    found = pseudo_lesions(folder, root) | {finding: relative(path, root) for finding, path in own.items()}
+    if not found:
+        raise DataError(f"{folder.parent.name}/{folder.name}: no mask of {', '.join(LOCALIZED)} in it: name one so")
+    return found
 
 
 def _entries(folder: Path) -> list[Path]:
     if not folder.is_dir():
         raise DataError(f"{folder.name}: no such folder of masks")
-    found = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
-    return [path for path in found if path.is_dir() or path.name.endswith(_MAPS)]
+    there = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+    found = [path for path in there if path.is_dir() or suffix_of(path) in _MAPS]
+    if not found:
+        raise DataError(f"{folder.name}: no mask in it: masks are folders and files {', '.join(_MAPS)}")
+    return found
 
 
 def _known(name: str, scans: Mapping[str, Path], folder: Path) -> None:
     if name not in scans:
         raise DataError(f"{folder.name}: {name} is no scan's name{near(name, scans)}: rename it as its scan")
+
+
+def _patient(line: Line | None, name: str) -> str:
+    """An empty cell would make a patient of its own of a scan whose patient is somebody else's as well."""
+    patient = _cell(line, "patient", "")
+    if line and "patient" in line.cells and not patient:
+        raise DataError(f"{line.where}: patient is empty: name the patient, or remove the column")
+    return patient or name
 
 
 def _cell(line: Line | None, column: str, otherwise: str) -> str:

@@ -18,6 +18,9 @@ from rect_core.volume import StoredGrid
 Spacing = tuple[float, float, float]
 _NOWHERE: Final = (float("nan"),) * 3
 
+UNREADABLE: Final = "unreadable: "
+"""How the exclusion of a row begins whose scan cannot be used; a store tries it again and counts it as quarantined."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Header:
@@ -25,6 +28,11 @@ class Header:
 
     spacing_mm: Spacing = _NOWHERE
     problem: str = ""
+
+    @property
+    def exclusion(self) -> str:
+        """What the row of the scan says: the problem, marked as one of the file and not of the data set."""
+        return UNREADABLE + self.problem if self.problem else ""
 
 
 def read_header(path: Path) -> Header:

@@ -13,12 +13,12 @@ import numpy as np
 from jaxtyping import Bool, Integer, UInt16
 
 from rect_core.anatomy import RegionMap, regions
-from rect_core.errors import ScanError
+from rect_core.errors import DataError, ScanError
 from rect_core.masks import read_mask
 from rect_core.measure.components import components, find_runs
+from rect_core.readers.names import suffix_of
 from rect_core.types import ManifestRow
 from rect_core.volume import StoredGrid, Volume
-from rect_data.errors import DataError
 
 _MOST: Final = 65535
 
@@ -30,13 +30,19 @@ def read_regions(root: Path, row: ManifestRow, volume: Volume) -> RegionMap | No
 
 def read_lesions(root: Path, row: ManifestRow, volume: Volume) -> dict[str, Integer[np.ndarray, "d h w"]]:
     """Instance ids of every finding that a row has a mask of, under the keys of `row.lesions`: a finding, or "partial:"
-    and a finding (see `rect_data.manifest.PARTIAL`). Raises ScanError for a mask that is not on the scan's voxels."""
+    and a finding (see `rect_core.manifest.PARTIAL`). Raises ScanError for a mask that is not on the scan's voxels."""
     return {finding: read_lesion(root, mask, volume) for finding, mask in row.lesions.items()}
+
+
+def file_and_part(mask: str) -> tuple[str, str]:
+    """A mask's path and what stands after its last "#", or "": a "#" in the name of a folder or file begins none."""
+    place, _, part = mask.rpartition("#")
+    return (mask, "") if not place or "/" in part or suffix_of(part) else (place, part)
 
 
 def read_lesion(root: Path, mask: str, volume: Volume) -> Integer[np.ndarray, "d h w"]:
     """Instance ids of one mask; mask: path relative to root, with or without a part."""
-    place, _, part = mask.partition("#")
+    place, part = file_and_part(mask)
     path = root / place
     kind, _, numbers = part.partition("=")
     if not part:
@@ -67,10 +73,15 @@ def instances(mask: Bool[np.ndarray, "d h w"]) -> UInt16[np.ndarray, "d h w"]:
 def _grounded(path: Path, findings: Sequence[int], volume: Volume) -> Integer[np.ndarray, "d h w"]:
     """Some findings of a (finding, i, j, k) file, instances numbered through; a later finding never overwrites."""
     import nibabel as nib
+    from nibabel.filebasedimages import ImageFileError
+    from nibabel.spatialimages import HeaderDataError
 
     if not path.is_file():
         raise ScanError("mask", f"{path.name}: no such mask")
-    image: Any = nib.load(path)
+    try:
+        image: Any = nib.load(path)
+    except (ImageFileError, HeaderDataError, EOFError) as error:
+        raise ScanError("mask", f"{path.name}: the header cannot be read: download the mask again") from error
     stated = int(image.header["qform_code"]) > 0 or int(image.header["sform_code"]) > 0
     check_grounding(path.name, image.shape, image.affine if stated else np.eye(4), volume)
     voxels = np.asanyarray(image.dataobj)

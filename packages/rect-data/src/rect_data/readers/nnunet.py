@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from rect_core.errors import DataError
 from rect_core.findings import LOCALIZED, slug
 from rect_core.read import read_volume
 from rect_core.types import ManifestRow
 from rect_core.volume import Volume
-from rect_data.errors import DataError
 from rect_data.readers.headers import read_header
 from rect_data.readers.tables import near
 
@@ -42,6 +42,10 @@ class NnUnetCt:
         """The scan of a row. Raises ScanError for what is not a chest CT in HU."""
         return read_volume(self.root / row.volume, case_id=row.case_id)
 
+    def from_tables(self, row: ManifestRow) -> Mapping[str, str]:
+        """Nothing: the files say all."""
+        return {}
+
     def _split(self, split: str, values: Mapping[str, int], ending: str) -> list[ManifestRow]:
         images, labels = (self.root / folder for folder in _FOLDERS[split])
         scans = {_case(path, ending): path for path in sorted(images.glob(f"*{ending}"))}
@@ -65,7 +69,7 @@ class NnUnetCt:
             split=split,
             spacing_mm=header.spacing_mm,
             lesions={finding: f"{place}#value={value}" for finding, value in values.items()} if place else {},
-            exclusion=header.problem,
+            exclusion=header.exclusion,
         )
 
     def _values(self, about: Mapping[str, Any]) -> dict[str, int]:

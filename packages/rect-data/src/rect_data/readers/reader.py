@@ -1,5 +1,6 @@
 """What every reader of a data set offers."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
@@ -20,3 +21,6 @@ class Reader(Protocol):
 
     def load(self, row: ManifestRow) -> Volume:
         """The scan of a row in HU, after whatever this set's files need and nothing else. Raises ScanError."""
+
+    def from_tables(self, row: ManifestRow) -> Mapping[str, str]:
+        """What `load` takes from a table and not from the row's files: a store makes the case again when it changes."""

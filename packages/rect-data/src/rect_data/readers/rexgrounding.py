@@ -5,15 +5,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
+from rect_core.errors import DataError
+from rect_core.manifest import PARTIAL, moved
 from rect_core.types import ManifestRow
 from rect_core.volume import Volume
 from rect_data import ct_rate
-from rect_data.errors import DataError
-from rect_data.manifest import PARTIAL, moved, without_leaks
 from rect_data.readers.door import hu_scan
 from rect_data.readers.folder import relative
 from rect_data.readers.headers import read_header
 from rect_data.readers.nnunet import read_json
+from rect_data.splits import without_leaks
 
 SPLITS: Final = {"train": "train", "val": "valid", "test": "test"}
 """Its splits -> ours."""
@@ -36,7 +37,7 @@ class ReXGroundingCt:
 
     root: holds dataset.json and the folder `masks`. ct_rate: root of CT-RATE. Scans that are not there are left out.
     A mask of the training split holds three instances of a finding at most: such findings stand under "partial:" and
-    the finding in `lesions` (see `rect_data.manifest.PARTIAL`). A finding that no entry names stays unknown. Training
+    the finding in `lesions` (see `rect_core.manifest.PARTIAL`). A finding that no entry names stays unknown. Training
     rows on scans of CT-RATE's validation split, or of patients in a later split of this set, are excluded as leaks.
     Masks are read by `read_lesions`, which gives them their scan's affine instead of the identity that they carry.
     """
@@ -66,6 +67,10 @@ class ReXGroundingCt:
         """The scan of a row in HU. Raises ScanError for what the door refuses."""
         return hu_scan(self.root / row.volume, row.case_id)
 
+    def from_tables(self, row: ManifestRow) -> Mapping[str, str]:
+        """Nothing: the files say all."""
+        return {}
+
     def _row(self, entry: Mapping[str, Any], split: str, where: str) -> list[ManifestRow]:
         missing = [name for name in _FIELDS if name not in entry]
         if missing:
@@ -84,7 +89,7 @@ class ReXGroundingCt:
             split=split,
             spacing_mm=header.spacing_mm,
             lesions=self._lesions(entry, name, split, where),
-            exclusion=header.problem,
+            exclusion=header.exclusion,
         )
         return [replace(row, exclusion="leak: a scan of CT-RATE's split valid in the training split") if leak else row]
 
@@ -114,10 +119,16 @@ def our_finding(category: str, text: str) -> str:
 def joined(rows: Sequence[ManifestRow], grounded: Sequence[ManifestRow], old: Path, new: Path) -> list[ManifestRow]:
     """CT-RATE's rows, with the masks of ReXGroundingCT's rows of the same scans where these are not excluded.
 
-    old: root of the grounded rows; new: root of the rows. A mask that a row has already stays.
+    old: root of the grounded rows; new: root of the rows. A finding that a row has a mask of keeps that one alone.
     """
     masks = {row.case_id: row.lesions for row in moved(grounded, old, new) if not row.exclusion}
-    return [replace(row, lesions=masks.get(row.case_id, {}) | row.lesions) for row in rows]
+    return [replace(row, lesions=_beside(row.lesions, masks.get(row.case_id, {}))) for row in rows]
+
+
+def _beside(own: Mapping[str, str], more: Mapping[str, str]) -> dict[str, str]:
+    """Masks of both; a finding is never there twice, as a whole and in part."""
+    named = {finding.removeprefix(PARTIAL) for finding in own}
+    return {k: mask for k, mask in more.items() if k.removeprefix(PARTIAL) not in named} | dict(own)
 
 
 def _volume(name: str, where: str) -> str:

@@ -7,9 +7,9 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Final
 
+from rect_core.errors import DataError
 from rect_core.findings import LABELS
 from rect_core.readers.names import suffix_of
-from rect_data.errors import DataError
 
 NAME: Final = "VolumeName"
 REPORT_COLUMNS: Final = ("Findings_EN", "Impressions_EN")
@@ -99,6 +99,8 @@ def _lines(path: Path, needed: Sequence[str], optional: Sequence[str]) -> Iterat
             kept = [(i, column) for i, column in enumerate(header) if column in (*needed, *optional)]
             for number, cells in enumerate(reader, start=2):
                 where = f"{path.name}: row {number}"
+                if not cells:
+                    continue  # a blank line
                 if len(cells) != len(header):
                     raise DataError(f"{where}: {len(cells)} cells under {len(header)} columns: quote texts with commas")
                 yield Line(where, {column: cells[i] for i, column in kept})

@@ -5,14 +5,15 @@ Wasserthal et al. 2023, https://doi.org/10.1148/ryai.230024; the tasks `lung_nod
 
 import csv
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from rect_core.errors import DataError
 from rect_core.read import read_volume
 from rect_core.types import ManifestRow
 from rect_core.volume import Volume
-from rect_data.errors import DataError
 from rect_data.readers.headers import read_header
 
 SPLITS: Final = {"train": "train", "val": "valid", "test": "test"}
@@ -59,6 +60,10 @@ class TotalSegmentatorCt:
         """The scan of a row. Raises ScanError for what is not a chest CT in HU."""
         return read_volume(self.root / row.volume, case_id=row.case_id)
 
+    def from_tables(self, row: ManifestRow) -> Mapping[str, str]:
+        """Nothing: the files say all."""
+        return {}
+
     def _row(self, subject: Path, splits: dict[str, str]) -> ManifestRow:
         name, masks = subject.name, subject / "segmentations"
         if splits and name not in splits:
@@ -73,7 +78,7 @@ class TotalSegmentatorCt:
             spacing_mm=header.spacing_mm,
             regions=f"{name}/segmentations" if masks.is_dir() else "",
             lesions=pseudo_lesions(masks, self.root) if masks.is_dir() else {},
-            exclusion=header.problem,
+            exclusion=header.exclusion,
         )
 
     def _splits(self) -> dict[str, str]:

@@ -7,7 +7,7 @@ from typing import Any, Final
 import numpy as np
 from jaxtyping import Shaped
 
-from rect_data.errors import DataError
+from rect_core.errors import DataError
 
 Start = tuple[int, int, int]
 

@@ -11,9 +11,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Final
 
+from rect_core.errors import DataError
 from rect_core.frame import GridConfig
 from rect_core.masks import replacing
-from rect_data.errors import DataError
 
 VERSION: Final = 1
 """Raised when the files of a case change their meaning; a store of another version is refused, not guessed at."""

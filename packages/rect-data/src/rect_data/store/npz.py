@@ -1,5 +1,6 @@
 """An export for MedSAM2: uint8 pictures of the lung window. It is no store and nothing here trains on it."""
 
+import glob
 import io
 import json
 from pathlib import Path
@@ -59,18 +60,25 @@ def _export(job: Job) -> None:
     true = read_regions(job.reader.root, job.row, volume)
     content = npz_bytes(volume, regions(volume) if true is None else true)
     path = _path(job)
+    for old in job.out.glob(f"*/{glob.escape(path.name)}"):  # of another split: nobody may be in two
+        old.unlink()
     path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as file:
         file.write(content)
-    record = {"inputs": inputs(job.row), "sources": stamps(job.reader.root, job.row)}
+    record = {"inputs": inputs(job.reader, job.row), "sources": stamps(job.reader.root, job.row)}
     write_text(_record(job), json.dumps(record) + "\n")
 
 
 def _current(job: Job) -> bool:
-    if not (_record(job).is_file() and _path(job).is_file()):
+    try:
+        said = json.loads(_record(job).read_bytes())
+    except (FileNotFoundError, ValueError):  # ValueError: cut off, as after a power cut
         return False
-    said = json.loads(_record(job).read_bytes())
-    return said["inputs"] == inputs(job.row) and unchanged(job.reader.root, job.row, said["sources"])
+    return (
+        _path(job).is_file()
+        and said["inputs"] == inputs(job.reader, job.row)
+        and unchanged(job.reader.root, job.row, said["sources"])
+    )
 
 
 def _path(job: Job) -> Path:

@@ -19,12 +19,11 @@ from typing import Any, Final, Literal
 import torch
 
 from rect_core.anatomy import regions
-from rect_core.errors import ScanError
+from rect_core.errors import DataError, ScanError
+from rect_core.manifest import PARTIAL
 from rect_core.preprocess import Preprocess
 from rect_core.types import ManifestRow
 from rect_core.volume import Volume
-from rect_data.errors import DataError
-from rect_data.manifest import PARTIAL
 from rect_data.readers import Reader, read_regions
 from rect_data.readers.masks import read_lesion
 from rect_data.store.arrays import packed
@@ -149,8 +148,10 @@ def make_case(job: Job) -> tuple[dict[str, bytes], dict[str, Any]]:
 
 
 def quarantine(job: Job, reason: str, trace: str = "") -> None:
-    """Sets a case aside: what was prepared of it before goes, since its sources are no longer those."""
+    """Sets a case aside: what was prepared of it before goes, in either format, since its sources are not those."""
     shutil.rmtree(case_folder(job.out, job.row.case_id), ignore_errors=True)
+    for export in job.out.glob(f"*/{glob.escape(job.row.case_id)}.npz"):
+        export.unlink()
     said = {"case_id": job.row.case_id, "reason": reason, "traceback": trace, "row": row_to_json(job.row)}
     write_text(job.out / QUARANTINE / f"{job.row.case_id}.json", json.dumps(said, indent=1) + "\n")
 
@@ -158,7 +159,7 @@ def quarantine(job: Job, reason: str, trace: str = "") -> None:
 def _origin(job: Job, volume: Volume) -> dict[str, Any]:
     return {
         "spacing_mm": volume.spacing_mm,
-        "inputs": inputs(job.row),
+        "inputs": inputs(job.reader, job.row),
         "sources": stamps(job.reader.root, job.row),
         "row": row_to_json(job.row),
     }
@@ -169,10 +170,10 @@ def _current(job: Job) -> bool:
     folder = case_folder(job.out, job.row.case_id)
     try:
         record = json.loads((folder / RECORD).read_bytes())
-    except FileNotFoundError:
+    except (FileNotFoundError, ValueError):  # ValueError: cut off, as after a power cut
         return False
     whole = all((folder / name).is_file() for name in record["files"])
-    if record["version"] != VERSION or record["inputs"] != inputs(job.row) or not whole:
+    if record["version"] != VERSION or record["inputs"] != inputs(job.reader, job.row) or not whole:
         return False
     if not unchanged(job.reader.root, job.row, record["sources"]):
         return False
@@ -190,7 +191,7 @@ def _prepare(job: Job) -> None:
 def _write(job: Job, files: Mapping[str, bytes], record: Mapping[str, Any]) -> None:
     """Into a folder beside, which then takes the case's place; its record is the last file."""
     case_id = job.row.case_id
-    for left in (job.out / CASES).glob(f".{glob.escape(case_id)}.*.tmp"):
+    for left in (job.out / CASES).glob(f".{glob.escape(case_id)}.????????.tmp"):  # not those of a case "<case_id>.1"
         shutil.rmtree(left, ignore_errors=True)  # of a run that was killed
     scratch = job.out / CASES / f".{case_id}.{secrets.token_hex(4)}.tmp"
     scratch.mkdir(parents=True)

@@ -9,6 +9,7 @@ from multiprocessing import get_context, parent_process
 from multiprocessing.connection import wait
 from typing import Any
 
+from rect_core.errors import DataError
 from rect_data.store.one import Job, Outcome, quarantine
 
 Work = Callable[[Job], Outcome]
@@ -17,7 +18,10 @@ DIED = "the process that read it died, as when memory runs out: prepare it alone
 
 
 def run_here(jobs: Sequence[Job], work: Work, workers: int) -> Iterator[Outcome]:
-    """Outcomes as they come. A job that kills its process is quarantined and the others go on."""
+    """Outcomes as they come. A job that kills its process is quarantined and the others go on.
+
+    Raises ChildProcessError where no process can be started at all, which is not the scans' fault.
+    """
     if workers <= 1:
         yield from map(work, jobs)
         return
@@ -28,6 +32,7 @@ def run_here(jobs: Sequence[Job], work: Work, workers: int) -> Iterator[Outcome]
                 del left[outcome.case_id]
                 yield outcome
         except BrokenProcessPool:
+            _check_workers()
             # Any of the jobs that were under way may have done it: these are tried one by one, each in its own process.
             for job in list(left.values())[: 2 * workers + 1]:
                 del left[job.row.case_id]
@@ -36,11 +41,14 @@ def run_here(jobs: Sequence[Job], work: Work, workers: int) -> Iterator[Outcome]
 
 def run_on_ray(jobs: Sequence[Job], work: Work) -> Iterator[Outcome]:
     """The same on the Ray cluster that RAY_ADDRESS names, or that this machine belongs to; its nodes must see the same
-    paths. Raises ImportError with what to install, ConnectionError without a cluster."""
+    paths. Raises ImportError with what to install, ConnectionError without a cluster, DataError for relative paths."""
     try:
         import ray
     except ImportError as error:
         raise ImportError("the `ray` package runs jobs on a cluster: pip install 'rect-data[ray]'") from error
+    loose = [path for job in jobs[:1] for path in (job.reader.root, job.out) if not path.is_absolute()]
+    if loose:
+        raise DataError(f"{loose[0]}: Ray's processes stand in other folders: give absolute paths")
     ray.init(address="auto", ignore_reinit_error=True, log_to_driver=False)
     task: Any = ray.remote(num_cpus=1, max_retries=0)(work)
     most = max(2 * int(ray.cluster_resources().get("CPU", 1)), 1)
@@ -55,6 +63,8 @@ def run_on_ray(jobs: Sequence[Job], work: Work) -> Iterator[Outcome]:
             yield ray.get(done)
         except (ray.exceptions.WorkerCrashedError, ray.exceptions.OutOfMemoryError):
             yield _dead(job)
+        except ray.exceptions.RayTaskError as error:
+            raise error.cause from error  # as it was raised there, without Ray's page of traceback in its message
 
 
 def _pooled(jobs: Sequence[Job], work: Work, workers: int) -> Iterator[Outcome]:
@@ -65,6 +75,17 @@ def _pooled(jobs: Sequence[Job], work: Work, workers: int) -> Iterator[Outcome]:
                 yield done.result()
         finally:
             pool.shutdown(cancel_futures=True)
+
+
+def _check_workers() -> None:
+    """Raises ChildProcessError where a process without any job dies as well."""
+    try:
+        with ProcessPoolExecutor(1, mp_context=get_context("spawn"), initializer=_end_with_parent) as pool:
+            pool.submit(os.getpid).result()
+    except BrokenProcessPool as error:
+        raise ChildProcessError(
+            "worker processes cannot be started: call from below `if __name__ == '__main__':`, or give workers=1"
+        ) from error
 
 
 def _alone(job: Job, work: Work) -> Outcome:

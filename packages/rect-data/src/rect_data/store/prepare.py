@@ -1,18 +1,18 @@
 """A whole data set into a store: by any number of workers and shards, stopped and resumed at will, always the same."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from math import isnan
 from pathlib import Path
 from typing import Final
 
-from rect_core.errors import ScanError
+from rect_core.errors import DataError, ScanError
+from rect_core.manifest import check_patients, moved, write_manifest
 from rect_core.readers.names import check_case_id
 from rect_core.types import ManifestRow
-from rect_data.errors import DataError
-from rect_data.manifest import check_patients, moved, write_manifest
 from rect_data.readers import Reader
+from rect_data.readers.headers import UNREADABLE
 from rect_data.store.layout import MANIFEST, SETTINGS, StoreConfig, claim
 from rect_data.store.npz import NPZ_SETTINGS, export_one
 from rect_data.store.one import Job, Outcome, prepare_one
@@ -66,7 +66,7 @@ def prepare(
     instead of `workers` processes. npz: writes MedSAM2's files instead of a store (`rect_data.store.npz`). Raises
     DataError for rows that contradict each other and for a folder with other settings, before anything is read.
     """
-    table = list(reader.rows() if rows is None else rows)
+    table = [_tried(row) for row in (reader.rows() if rows is None else rows)]
     _check(table, shard)
     claim(out, NPZ_SETTINGS if npz else config.to_json())
     jobs = [Job(reader=reader, row=row, out=out, config=config) for row in table if _mine(row, shard)]
@@ -112,6 +112,11 @@ def _check(rows: Sequence[ManifestRow], shard: tuple[int, int]) -> None:
             raise DataError(f"case {row.case_id!r}: a name that occurs twice, or begins with a dot: rename the scan")
         seen.add(row.case_id)
     check_patients(rows, "the data set")
+
+
+def _tried(row: ManifestRow) -> ManifestRow:
+    """A scan whose header cannot be used is no exclusion of the data set's: it is tried, set aside and counted."""
+    return replace(row, exclusion="") if row.exclusion.startswith(UNREADABLE) else row
 
 
 def _mine(row: ManifestRow, shard: tuple[int, int]) -> bool:

@@ -11,10 +11,10 @@ import numpy as np
 from jaxtyping import Int16, UInt8
 
 from rect_core.axis import Range
+from rect_core.errors import DataError
 from rect_core.findings import LOCALIZED
+from rect_core.manifest import PARTIAL, read_manifest
 from rect_core.types.manifest import ManifestRow
-from rect_data.errors import DataError
-from rect_data.manifest import PARTIAL, read_manifest
 from rect_data.store.arrays import read_box
 from rect_data.store.layout import (
     CLASSICAL,
