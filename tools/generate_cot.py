@@ -11,6 +11,7 @@ from pathlib import Path
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from rect_core.errors import DataError
 from rect_data.cot.backend import Backend
 from rect_data.cot.cases import Inputs, read_inputs
 from rect_data.cot.endpoint import Endpoint
@@ -19,7 +20,6 @@ from rect_data.cot.local import LocalModel
 from rect_data.cot.pace import Pace
 from rect_data.cot.records import ANSWERS, FAILURES
 from rect_data.cot.remote import Address, address, check_remote, from_ct_rate
-from rect_data.errors import DataError
 
 
 def parser() -> argparse.ArgumentParser:
@@ -46,9 +46,10 @@ def main() -> int:
     """0 done, 1 cases failed or are left, 2 bad usage."""
     options = parser().parse_args()
     try:
+        pace = Pace(attempts=options.attempts, per_minute=options.rate)
         inputs = _inputs(options)
         backend = _backend(options, inputs)
-        summary = _run(options, inputs, backend)
+        summary = _run(options, inputs, backend, pace)
     except (DataError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -61,6 +62,8 @@ def main() -> int:
 def _inputs(options: argparse.Namespace) -> Inputs:
     if options.output_dir.resolve() == options.input_dir.resolve():
         raise DataError("--output-dir is --input-dir, whose *.jsonl files are read: give another")
+    if options.limit is not None and options.limit < 1:
+        raise DataError(f"--limit {options.limit}: give 1 or more, or leave it out")
     inputs = read_inputs(options.input_dir)
     files = ", ".join(file.name for file in inputs.files)
     print(f"{len(inputs.cases)} cases in {files}; {len(inputs.skipped)} without a text to ask about", file=sys.stderr)
@@ -85,13 +88,14 @@ def _announce(to: Address, options: argparse.Namespace, inputs: Inputs) -> None:
     records = len(inputs.cases[: options.limit])
     if not to.local:
         print(f"host {to.host}{'' if to.encrypted else ', not encrypted'}: {records} records", file=sys.stderr)
-    theirs = from_ct_rate(inputs.files, (case.case_id for case in inputs.cases))
+    names = (name for case in inputs.cases for name in (case.case_id, *case.images))
+    theirs = from_ct_rate(inputs.files, names)
     allowed, permitted = options.allow_remote_text, options.i_have_permission
     check_remote(to, records, ct_rate_texts=theirs, allowed=allowed, permitted=permitted)
 
 
-def _run(options: argparse.Namespace, inputs: Inputs, backend: Backend) -> Summary:
-    cases, pace = inputs.cases[: options.limit], Pace(attempts=options.attempts, per_minute=options.rate)
+def _run(options: argparse.Namespace, inputs: Inputs, backend: Backend, pace: Pace) -> Summary:
+    cases = inputs.cases[: options.limit]
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     plain = not sys.stderr.isatty()
     with Progress(*columns, disable=plain) as bar:

@@ -21,7 +21,9 @@ from typing import Any
 
 import pytest
 
+from rect_core.errors import DataError
 from rect_core.findings import LABELS
+from rect_core.manifest import read_manifest, write_manifest
 from rect_core.types import ManifestRow, Reasoning
 from rect_data.cot import join
 from rect_data.cot.answer import AnswerError, parse_reasoning
@@ -34,8 +36,6 @@ from rect_data.cot.local import LocalModel
 from rect_data.cot.pace import Pace, Turnstile, retry_after_s
 from rect_data.cot.prompt import EXAMPLE, PROMPT
 from rect_data.cot.remote import address, check_remote, from_ct_rate
-from rect_data.errors import DataError
-from rect_data.manifest import read_manifest, write_manifest
 
 TOOL = Path(__file__).resolve().parents[3] / "tools" / "generate_cot.py"
 QUICK = Pace(first_wait_s=0.01, longest_wait_s=0.02)
@@ -405,6 +405,8 @@ def test_the_same_text_is_asked_about_once_and_answers_every_case_that_has_it(se
         '<think>maybe {{"steps": []}}</think>{}',
         'First {{"note": 1}} then {}',
         "{{broken {}",
+        'maybe {{"steps": [], "conclusion": "draft"}}</think>{}',
+        '<think>a</think><think>maybe {{"steps": []}}</think>{}',
     ],
 )
 def test_reasoning_is_found_whatever_stands_around_it(wrap: str) -> None:
@@ -421,6 +423,7 @@ def step(**changes: Any) -> str:
     [
         ("", "no JSON object"),
         ("[1, 2]", "no JSON object"),
+        ("<think>maybe " + json.dumps(good("x")), "no JSON object"),
         ('{"conclusion": "x"}', "no key steps"),
         (json.dumps(good("x"))[:-1], "broken"),
         (json.dumps(good("x", conclusion="")), "conclusion must be text"),
@@ -474,6 +477,12 @@ def test_findings_of_a_case_become_one_question_with_an_id_for_every_mask(tmp_pa
     assert a.text.splitlines()[1].endswith("evidence: lesion:lung_nodule-2): Another.")
     assert (b.case_id, b.evidence) == ("b", ("lesion:lung_nodule-1",))
     assert found.skipped == (("c", "no finding has a text"),)
+
+
+def test_a_case_named_by_its_file_is_the_case_that_a_manifest_names(tmp_path: Path) -> None:
+    (tmp_path / "in.jsonl").write_text(finding(case_id="a.nii.gz") + finding(text="Another."))
+    [case] = read_inputs(tmp_path / "in.jsonl").cases
+    assert (case.case_id, len(case.text.splitlines())) == ("a", 2)
 
 
 @pytest.mark.parametrize(
@@ -595,6 +604,9 @@ def test_only_loopback_is_this_machine(url: str, local: bool) -> None:
         "http://user:key@localhost/v1",
         "http://localhost/v1?key=1",
         "http://localhost/v1\n",
+        "http://localhost:99999/v1",
+        "http://a..b/v1",
+        "http://[:::::]/v1",
         "http://",
     ],
 )
@@ -622,7 +634,14 @@ def test_texts_of_ct_rate_are_known_by_their_root_or_by_their_names(tmp_path: Pa
     assert from_ct_rate([tmp_path / "root"], [])
     assert from_ct_rate([tmp_path / "link" / "train_reports.csv"], [])
     assert from_ct_rate([tmp_path], ["mine", "valid_12_b_2"])
-    assert not from_ct_rate([tmp_path], ["case_1", "invalid_1_a_1_x"])
+    for name in (
+        "train_1_a_1.nii.gz",
+        "data/train_fixed/train_1/train_1_a/train_1_a_1.nii.gz",
+        "Valid_7_b",
+        "x-train_1_a",
+    ):
+        assert from_ct_rate([tmp_path], [name]), name
+    assert not from_ct_rate([tmp_path], ["case_1", "invalid_1_a_1_x", "train_1", "trainee_1_a"])
 
 
 # The command
@@ -648,8 +667,9 @@ def test_the_tool_counts_failures_and_exits_1_then_0(server: Server, tmp_path: P
     assert KEY not in first.stdout + first.stderr + second.stdout + second.stderr
 
 
-def test_the_tool_sends_nothing_away_without_leave(tmp_path: Path) -> None:
-    (tmp_path / "a.jsonl").write_text(finding(case_id="train_1_a_1"))
+@pytest.mark.parametrize("name", [{"case_id": "train_1_a_1.nii.gz"}, {"image": "scans/train_1_a_1.nii.gz"}])
+def test_the_tool_sends_nothing_away_without_leave(tmp_path: Path, name: dict[str, str]) -> None:
+    (tmp_path / "a.jsonl").write_text(finding(**name))
     command = ["--input-dir", str(tmp_path), "--output-dir", str(tmp_path / "out"), "--model-name", "m"]
     done = run_tool(*command, "--url", "http://203.0.113.1:1/v1", "--allow-remote-text")
     told = done.stderr.splitlines()
@@ -658,7 +678,32 @@ def test_the_tool_sends_nothing_away_without_leave(tmp_path: Path) -> None:
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize(
+    ("option", "why"), [("--limit=-1", "--limit -1"), ("--attempts=0", "attempts 0"), ("--timeout=0", "timeout_s 0.0")]
+)
+def test_the_tool_refuses_numbers_that_mean_nothing_before_a_model_is_loaded(
+    server: Server, tmp_path: Path, option: str, why: str
+) -> None:
+    (tmp_path / "a.jsonl").write_text(finding())
+    command = ["--input-dir", str(tmp_path), "--output-dir", str(tmp_path / "out"), "--model-name", "m", option]
+    done = run_tool(*command, "--url", server.url)
+    assert (done.returncode, why in done.stderr, server.asked) == (2, True, {}), done.stderr
+
+
 # The real model
+
+
+def test_a_model_that_cannot_be_loaded_is_told_with_the_reason(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    transformers = pytest.importorskip("transformers")
+
+    def fails(*_: object, **__: object) -> None:
+        raise ImportError(
+            "\nGemma requires the sentencepiece library\nbut it was not found"
+        )  # its own way of saying so
+
+    monkeypatch.setattr(transformers.AutoTokenizer, "from_pretrained", fails)
+    with pytest.raises(DataError, match=r"cannot be loaded: Gemma requires the sentencepiece library but it"):
+        LocalModel(str(tmp_path))
 
 
 @pytest.mark.slow

@@ -238,6 +238,18 @@ def test_a_crop_holds_a_lesion_when_biased_and_keeps_its_ranges(make: Make) -> N
     assert len(spread) > 1, "the lesion is not always in the same place of the crop"
 
 
+def test_a_crop_looks_for_no_lesion_that_the_affine_moved_out_of_the_scan(make: Make) -> None:
+    item = make()
+    lesions = item.lesions.clone()
+    lesions[LOCALIZED.index("pleural_effusion"), 1:8, 8:11, 13] = (
+        1  # moves beyond the valid cells, but not off the grid
+    )
+    batch = collate([replace(item, lesions=lesions)] * 60)
+    moving = replace(NONE, affine_chance=1.0, rotate_deg=(0.0, 0.0, 0.0), scale=0.0, shift_mm=(0.0, 0.0, 3.0))
+    out = augment(batch, replace(moving, crop=(4, 6, 3), lesion_bias=1.0), seeded(6))
+    assert out.lesions.flatten(1).any(dim=1).all()
+
+
 def test_a_crop_without_a_lesion_lies_inside_the_scan(make: Make) -> None:
     item = make()
     batch = collate([replace(item, lesions=torch.zeros_like(item.lesions))] * 20)

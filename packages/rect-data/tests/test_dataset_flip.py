@@ -27,6 +27,7 @@ PAIRS = [
     ("Right/left difference; right–left", "Left/right difference; left–right"),
     ("right\nleft", "left\nright"),
     ("right middle zone", "left middle zone"),
+    ("cyst in the right lobe of the thyroid", "cyst in the left lobe of the thyroid"),
     ("Left main bronchus is open.", "Right main bronchus is open."),
     ("Pericardial effusion. Right pleural effusion", "Pericardial effusion. Left pleural effusion"),
     (
@@ -58,6 +59,8 @@ REFUSED = {
         "superior vena cava",
         "aortopulmonary nodes",
         "stations 4 and 5",
+        "lymph nodes at levels 4, 5 and 6",
+        "A cyst of 5 mm in the right lobe.",
     ],
     "situs": ["Situs inversus", "dextrocardia", "dextroscoliosis", "levoscoliosis of the spine"],
     "an unpaired organ's side": [
@@ -71,6 +74,12 @@ REFUSED = {
         "hypodense lesion in the liver, right kidney",
         "cyst behind the stomach on the left",
         "The heart is shifted to the left",
+        "LV is dilated",
+        "enlarged RA and LA",
+        "LAA thrombus",
+        "left portal vein",
+        "dilated bile ducts on the left",
+        "ductus arteriosus on the left",
     ],
     "no side at all": [
         "A previous process has left a scar in the right lower lobe",
@@ -83,6 +92,10 @@ REFUSED = {
         "right below the carina",
         "leftover",
         "rightly",
+        "RT-PCR positive",
+        "rt-pcr positive, left opacity",
+        "post-RT fibrosis in the upper lobe",
+        "lung transplant (LT)",
     ],
     "an unknown form": [
         "(R) lung",
@@ -93,6 +106,11 @@ REFUSED = {
         "pain in the LUQ",
         "2 o'clock, left breast",
         "11Ri lymph node",
+        "RULs are clear",
+        "r lung",
+        "on the l. side",
+        "r.u.l. nodule",
+        "4r node",
     ],
     "another language": [
         "Erguss rechts basal",

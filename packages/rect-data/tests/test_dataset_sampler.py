@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rect_core.errors import DataError
 from rect_core.findings import LABELS, label_index
 from rect_core.types import ManifestRow, Reasoning
 from rect_data.dataset import CaseSampler, Draw, balance_weights, eligible
-from rect_data.errors import DataError
 
 
 def row(name: str, *, split: str = "train", positive: Sequence[str] = (), known: bool = True) -> ManifestRow:

@@ -17,13 +17,13 @@ import numpy as np
 import pytest
 import torch
 
+from rect_core.errors import DataError
 from rect_core.findings import LABELS, LOCALIZED
 from rect_core.frame import GridConfig
+from rect_core.manifest import write_manifest
 from rect_core.types import ManifestRow, Reasoning
 from rect_data.dataset import Batch, CaseSampler, Draw, Loader, StoreDataset, collate
 from rect_data.dataset.webdataset import export_shards, import_shards, read_shards
-from rect_data.errors import DataError
-from rect_data.manifest import write_manifest
 from rect_data.store import StoreConfig, StoredCase, StoreReader
 from rect_data.store.arrays import packed
 from rect_data.store.layout import case_folder
@@ -242,6 +242,19 @@ def test_leaving_an_epoch_in_the_middle_goes_on_there(made: Path, workers: int) 
     assert began + ids(list(fresh)) == whole
 
 
+def test_a_sampler_of_other_rows_than_the_datasets_is_refused_since_its_draws_would_be_other_cases(made: Path) -> None:
+    data = StoreDataset(made)
+    for rows in (data.rows[1:], [row_of(99), *data.rows[1:]], data.rows[::-1]):
+        with pytest.raises(ValueError, match=rf"draws from {len(rows)} rows that are not the {COUNT} of the dataset"):
+            Loader(data, CaseSampler(rows))
+    fold = [replace(row, split="fold") if i < 3 else row for i, row in enumerate(data.rows)]
+    assert sorted(ids(list(Loader(data, CaseSampler(fold, split="fold"))))) == [
+        ("case.00",),
+        ("case.01",),
+        ("case.02",),
+    ]
+
+
 def test_a_damaged_case_stops_a_worker_with_its_name(store: Path) -> None:
     (store / "cases" / "case.06" / "case.json").unlink()
     data = StoreDataset(store)
@@ -341,7 +354,9 @@ def test_an_import_makes_the_same_store_again(made: Path, tmp_path: Path) -> Non
         name: was[name] for name in was if name != "manifest.parquet"
     }
     assert [repr(row) for row in StoreReader(tmp_path / "back").rows] == [repr(row) for row in StoreReader(made).rows]
-    import_shards(tmp_path / "out", tmp_path / "back")  # a second time, as after a stop
+    (tmp_path / "back" / "cases" / ".case%2E00.0a1b.tmp").mkdir()  # as a kill in the middle of a case leaves it
+    (tmp_path / "back" / "cases" / ".case%2E00.0a1b.tmp" / "hu.b2nd").write_bytes(b"half")
+    import_shards(tmp_path / "out", tmp_path / "back")
     assert contents(tmp_path / "back").keys() == was.keys()
 
 
@@ -367,8 +382,10 @@ def test_one_split_can_be_exported_and_an_empty_one_is_refused(made: Path, tmp_p
     assert [row.case_id for row, _ in read_shards(tmp_path / "valid")] == ["case.10"]
     with pytest.raises(DataError, match="0 cases in split 'test'"):
         export_shards(made, tmp_path / "test", split="test")
-    with pytest.raises(DataError, match="holds an export already"):
-        export_shards(made, tmp_path / "valid")
+    for _ in range(2):
+        with pytest.raises(DataError, match="holds an export already, or a part of one"):
+            export_shards(made, tmp_path / "valid")
+        (tmp_path / "valid" / "index.json").unlink(missing_ok=True)  # as a kill before the end leaves it
 
 
 def test_damaged_shards_are_told_and_hand_out_nothing_wrong(made: Path, tmp_path: Path) -> None:
@@ -376,12 +393,16 @@ def test_damaged_shards_are_told_and_hand_out_nothing_wrong(made: Path, tmp_path
     (shard,) = export_shards(made, out)
     whole = shard.read_bytes()
     at = whole.index((made / "cases" / "case.00" / "hu.b2nd").read_bytes()) + 200
+    words = whole.replace(b"Report 3.", b"Report 8.").replace(b'"labels": [1.0, null', b'"labels": [0.0, null')
+    assert words != whole
     for damaged in (
         whole[: len(whole) // 2],
         whole[: 512 * 40],
         whole[:700],
         b"",
         whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :],
+        words,
+        whole.replace(b'"masks": [', b'"masks": {'),
     ):
         shard.write_bytes(damaged)
         good: list[tuple[ManifestRow, StoredCase]] = []

@@ -15,9 +15,9 @@ import nibabel as nib
 import numpy as np
 import pytest
 
+from rect_core.errors import DataError
 from rect_core.frame import GridConfig
-from rect_data.errors import DataError
-from rect_data.manifest import read_manifest
+from rect_core.manifest import read_manifest
 from rect_data.phantom import PhantomConfig
 from rect_data.readers import CtRate
 from rect_data.store import StoreConfig, StoreReader

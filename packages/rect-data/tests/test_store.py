@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from rect_core.anatomy import RegionMap, regions
+from rect_core.errors import DataError
 from rect_core.findings import LOCALIZED
 from rect_core.frame import Frame, GridConfig
+from rect_core.manifest import PARTIAL
 from rect_core.preprocess import Preprocess
-from rect_data.errors import DataError
-from rect_data.manifest import PARTIAL
 from rect_data.readers import CtRate, read_lesions
 from rect_data.store import StoreConfig, StoreReader
 from rect_data.store.arrays import packed, read_box

@@ -6,16 +6,12 @@ from dataclasses import replace
 from math import isclose
 from typing import Final
 
+from rect_core.errors import DataError
+from rect_core.manifest import kept
 from rect_core.types import ManifestRow
-from rect_data.errors import DataError
 
 _LATER: Final = ("train", "valid", "test")
 """A patient of two splits belongs to the later one; other names come after these."""
-
-
-def kept(rows: Sequence[ManifestRow]) -> list[ManifestRow]:
-    """The rows that are not excluded."""
-    return [row for row in rows if not row.exclusion]
 
 
 def kfold(rows: Sequence[ManifestRow], k: int, seed: int) -> list[tuple[list[ManifestRow], list[ManifestRow]]]:
@@ -63,18 +59,6 @@ def without_leaks(rows: Sequence[ManifestRow]) -> list[ManifestRow]:
         if _rank(row) > _rank(before):
             latest[row.patient] = row
     return [row if row.exclusion else _unless_leak(row, latest[row.patient]) for row in rows]
-
-
-def check_patients(rows: Sequence[ManifestRow], name: str) -> None:
-    """Raises DataError where a patient has rows in two splits (excluded rows do not count). name: of the table."""
-    first: dict[str, ManifestRow] = {}
-    for row in kept(rows):
-        before = first.setdefault(row.patient, row)
-        if before.split != row.split:
-            raise DataError(
-                f"{name}: patient {row.patient!r} is in split {before.split} ({before.case_id}) and in split "
-                f"{row.split} ({row.case_id}): keep all of a patient in one split, or exclude one"
-            )
 
 
 def _shuffled(rows: Sequence[ManifestRow], seed: int) -> list[str]:

@@ -1,7 +1,6 @@
 """From what a model wrote to reasoning that holds to the schema, or an error that the model can be shown."""
 
 import json
-import re
 from collections.abc import Collection
 from typing import Any, Final
 
@@ -12,7 +11,6 @@ MAX_STEPS: Final = 40
 MAX_CHARACTERS: Final = 2000
 _KEYS: Final = {"steps", "conclusion"}
 _STEP_KEYS: Final = {"region", "observation", "inference", "evidence"}
-_THOUGHT: Final = re.compile(r"<think>.*?</think>", re.DOTALL)
 
 
 class AnswerError(ValueError):
@@ -39,7 +37,8 @@ def parse_reasoning(text: str, evidence: Collection[str], *, example: Reasoning 
 
 def extract(text: str) -> dict[str, Any]:
     """The first JSON object with the key `steps` in a text. Nothing is repaired: a cut-off object is none."""
-    text = _THOUGHT.sub("", text)
+    # Many chat templates open the thought themselves, so that an answer may have its end alone
+    text = text.rpartition("</think>")[2].partition("<think>")[0]
     decoder = json.JSONDecoder(object_pairs_hook=_once)
     problem, at = "", text.find("{")
     while at >= 0:

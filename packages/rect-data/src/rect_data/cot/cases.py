@@ -10,11 +10,11 @@ from math import isnan
 from pathlib import Path
 from typing import Any, Final
 
+from rect_core.errors import DataError
 from rect_core.findings import LABELS, slug
 from rect_core.types import ManifestRow
 from rect_data import ct_rate
 from rect_data.cot.lines import read_lines
-from rect_data.errors import DataError
 from rect_data.readers.tables import REPORT_COLUMNS, read_table
 
 FINDING_KEYS: Final = ("case_id", "image", "mask", "region", "category", "text")
@@ -24,11 +24,13 @@ NO_TEXT: Final = ("", "not given.", "not given")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CotCase:
-    """One question. text: all that the model is shown (never the case's name); evidence: the ids it may cite."""
+    """One question. text: all that the model is shown (never the case's name); evidence: the ids it may cite; images:
+    the files that it is about, which are not opened."""
 
     case_id: str
     text: str
     evidence: tuple[str, ...] = ()
+    images: tuple[str, ...] = ()
 
     @property
     def fingerprint(self) -> str:
@@ -89,7 +91,7 @@ def _read(file: Path) -> Iterator[CotCase]:
     if file.suffix == ".jsonl":
         return finding_cases(file)
     if file.stem == "manifest" or file.suffix == ".parquet":
-        from rect_data.manifest import read_manifest
+        from rect_core.manifest import read_manifest
 
         return manifest_cases(read_manifest(file))
     return report_cases(file)
@@ -120,7 +122,8 @@ def _finding(line: Mapping[str, Any], where: str) -> dict[str, str]:
             raise DataError(f"{where}: {key} is {value!r}: give text (its keys are {', '.join(FINDING_KEYS)})")
     if not line["case_id"].strip():
         raise DataError(f"{where}: case_id is empty: give the name of the case")
-    return {key: line[key].strip() for key in FINDING_KEYS}
+    finding = {key: line[key].strip() for key in FINDING_KEYS}
+    return {**finding, "case_id": finding["case_id"].removesuffix(".nii.gz")}
 
 
 def _described(case_id: str, findings: Sequence[Mapping[str, str]]) -> CotCase:
@@ -136,7 +139,8 @@ def _described(case_id: str, findings: Sequence[Mapping[str, str]]) -> CotCase:
         lines.append(f"Finding {number} ({'; '.join(about)}): {finding['text']}")
     if not lines:
         return _Empty(case_id=case_id, text="no finding has a text")
-    return CotCase(case_id=case_id, text="\n".join(lines), evidence=tuple(evidence))
+    images = tuple(sorted({finding["image"] for finding in findings}))
+    return CotCase(case_id=case_id, text="\n".join(lines), evidence=tuple(evidence), images=images)
 
 
 def report_cases(path: Path) -> Iterator[CotCase]:
@@ -158,4 +162,5 @@ def manifest_cases(rows: Sequence[ManifestRow]) -> Iterator[CotCase]:
         lines = [f"- score:{name}: {'present' if value else 'absent'}" for name, value in known]
         labels = "\n\nLabels:\n" + "\n".join(lines) if lines else ""
         evidence = tuple(f"score:{name}" for name, _ in known)
-        yield CotCase(case_id=row.case_id, text=row.report.strip() + labels, evidence=evidence)
+        text = row.report.strip() + labels
+        yield CotCase(case_id=row.case_id, text=text, evidence=evidence, images=(row.volume,))

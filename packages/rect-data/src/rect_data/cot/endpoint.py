@@ -8,11 +8,11 @@ import urllib.request
 from collections.abc import Sequence
 from typing import Any, Final
 
+from rect_core.errors import DataError
 from rect_data.cot.backend import Reply, Unanswered
 from rect_data.cot.pace import retry_after_s
 from rect_data.cot.prompt import Message
 from rect_data.cot.remote import Address
-from rect_data.errors import DataError
 
 MAX_BYTES: Final = 4_000_000
 _CHUNK: Final = 65536
@@ -40,6 +40,8 @@ class Endpoint:
     ) -> None:
         if not key.isascii() or any(not 33 <= ord(letter) <= 126 for letter in key):
             raise DataError("the key has spaces, line breaks or other characters that no key has: set it again")
+        if not 0 < timeout_s < float("inf") or max_new_tokens < 1:
+            raise DataError(f"timeout_s {timeout_s} and max_new_tokens {max_new_tokens} must be above 0")
         self.name = model
         self.settings: dict[str, float | int | str] = {"max_tokens": max_new_tokens, "temperature": 0}
         self._url, self._key, self._timeout_s = f"{to.url}/chat/completions", key, timeout_s

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event, Lock
 
+from rect_core.errors import DataError
 from rect_core.types import Reasoning
 from rect_data.cot.answer import AnswerError, parse_reasoning
 from rect_data.cot.backend import Backend, Reply, Unanswered
@@ -15,7 +16,6 @@ from rect_data.cot.lines import Ledger, only_one
 from rect_data.cot.pace import Pace, Turnstile
 from rect_data.cot.prompt import PROMPT, Message, Prompt
 from rect_data.cot.records import ANSWERS, FAILURES, Making, Record, copied
-from rect_data.errors import DataError
 
 Progress = Callable[[int, int, str], None]
 """Called with how many cases are settled, of how many, and the name of the last; from any thread, one at a time."""

@@ -5,10 +5,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from rect_core.errors import DataError
 from rect_core.findings import REGIONS
 from rect_core.types import ManifestRow, Reasoning
 from rect_data.cot.lines import read_lines
-from rect_data.errors import DataError
 
 
 def read_reasoning(path: Path) -> dict[str, Reasoning]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from rect_data.errors import DataError
+from rect_core.errors import DataError
 
 
 def read_lines(path: Path) -> list[tuple[int, dict[str, Any]]]:

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from rect_core.errors import DataError
 from rect_data.cot.backend import Reply, Unanswered
 from rect_data.cot.prompt import Message
-from rect_data.errors import DataError
 
 _BLOCK: Final = 1 << 22
 
@@ -66,7 +66,7 @@ def _load(path: Path, source: str, revision: str | None) -> tuple[Any, Any]:
         tokenizer = AutoTokenizer.from_pretrained(place, revision=revision or "main", **gguf)
         model = AutoModelForCausalLM.from_pretrained(place, revision=revision or "main", **how)
     except (OSError, ValueError, ImportError) as error:
-        raise DataError(f"model {path.name}: cannot be loaded: {str(error).splitlines()[0]}") from error
+        raise DataError(f"model {path.name}: cannot be loaded: {' '.join(str(error).split())}") from error
     if tokenizer.chat_template is None:
         raise DataError(f"model {path.name}: has no chat template: give an instruction-tuned model")
     placed: Any = model  # transformers wraps `to`, and the type checker loses its argument

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from rect_core.errors import DataError
 from rect_core.types import Reasoning
 from rect_data.cot.backend import Backend, Reply
 from rect_data.cot.cases import CotCase
 from rect_data.cot.prompt import Prompt
-from rect_data.errors import DataError
 
 Record = Mapping[str, Any]
 

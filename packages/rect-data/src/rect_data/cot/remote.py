@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
+from rect_core.errors import DataError
 from rect_data import ct_rate
-from rect_data.errors import DataError
 
 _URL: Final = re.compile(r"https?://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?(/[\w.~/%-]*)?", re.ASCII)
-_CT_RATE_NAME: Final = re.compile(r"(train|valid)_\d+_[a-z]+_\d+", re.ASCII)
+_CT_RATE_NAME: Final = re.compile(r"(?<![A-Za-z0-9])(?:train|valid)_\d+_[a-z](?![a-z])", re.ASCII | re.I)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -31,11 +31,22 @@ class Address:
 
 def address(url: str) -> Address:
     """Reads a base URL; raises DataError for one with a name or key in it, a query, or anything unusual."""
-    match = _URL.fullmatch(url)
-    if match is None:
+    host = _host(url)
+    if not host:
         raise DataError("the URL is not of the form http(s)://host[:port][/path]: give one without user, key or query")
-    host = (urlsplit(url).hostname or "").lower()
     return Address(url=url.rstrip("/"), host=host, local=_is_local(host))
+
+
+def _host(url: str) -> str:
+    """The host in lower case, "" where the URL is not of our form."""
+    if _URL.fullmatch(url) is None:
+        return ""
+    try:
+        parts = urlsplit(url)
+        host = (parts.hostname or "").encode("idna").decode()
+        return host if parts.port != 0 else ""
+    except ValueError:  # a port above 65535, brackets around no address, a name that is none
+        return ""
 
 
 def _is_local(host: str) -> bool:
@@ -48,13 +59,14 @@ def _is_local(host: str) -> bool:
         return False
 
 
-def from_ct_rate(places: Iterable[Path], case_ids: Iterable[str]) -> bool:
-    """Whether texts are CT-RATE's: read from its layout, or named as its volumes are (ReXGroundingCT's are too)."""
+def from_ct_rate(places: Iterable[Path], names: Iterable[str]) -> bool:
+    """Whether texts are CT-RATE's: read from its layout, or of a case or image that is named as its scans are
+    (ReXGroundingCT's are too)."""
     tables = [*ct_rate.REPORTS.values(), *ct_rate.METADATA.values(), *ct_rate.LABELS.values()]
     folders = {folder for place in places for folder in (place.resolve(), *place.resolve().parents)}
     if any((folder / table).exists() for folder in folders for table in tables):
         return True
-    return any(_CT_RATE_NAME.fullmatch(case_id) for case_id in case_ids)
+    return any(_CT_RATE_NAME.search(name) for name in names)
 
 
 def check_remote(to: Address, records: int, *, ct_rate_texts: bool, allowed: bool, permitted: bool) -> None:

@@ -10,10 +10,10 @@ from jaxtyping import Float32, Int16, UInt8
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from rect_core.errors import DataError
 from rect_core.findings import LOCALIZED
 from rect_core.types.manifest import ManifestRow
 from rect_data.dataset.item import Draw, Item
-from rect_data.errors import DataError
 from rect_data.store import StoredCase, StoreReader
 from rect_data.store.layout import RECORD, SETTINGS, case_folder
 

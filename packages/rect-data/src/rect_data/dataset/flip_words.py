@@ -20,12 +20,15 @@ _ONE_SIDED: Final = re.compile(
     r"|situs|heterotax|isomeri|kartagener|dextro|\bla?evo|sinistr|ligamentum\s+arteriosum|recurrent\s+laryngeal"
     r"|\bleft\s+main\b(?!\s+bronch)|\b(?:lad|lcx|rca|lima|rima|lmca|lm)\b|circumflex|anterior\s+descending"
     r"|\b[rl](?:ij|ijv|sc|uq|lq|mb|msb|pa)\b|quadrant|o'?clock|\bdx\b|\bsin\b"
-    r"|stations?\b[^.;]{0,40}\b[56]\b|\b11r[si]\b|gall\s?bladder|\bapex\s+of\s+the\s+heart|cardiac\s+apex",
+    r"|stations?\b[^.;]{0,40}\b[56]\b|\blevels?\s+(?:\d+[rl]?(?:\s*[,/-]\s*|\s+(?:and|to)\s+))*[56]\b(?!\s*[cm]m)|\b11r[si]\b"
+    r"|gall\s?bladder|\bapex\s+of\s+the\s+heart|cardiac\s+apex|\b[lr](?:v(?:ot|h|ad)?|aa?)\b"
+    r"|\b(?:right|left)\s+lobes?\b(?!\s+of\s+(?:the\s+)?thyroid)",
     re.I,
 )
 _UNPAIRED: Final = re.compile(
     r"heart|(?<!peri)cardi|ventric|\batri(?:a|um|al)\b|auric|valv|coronar|\barch\b|aort|subclavian|brachiocephal"
-    r"|innominat|carotid|jugular|oesoph|esoph|liver|hepat|spleen|splen|stomach|gastr|pancrea|colon|duoden|hernia",
+    r"|innominat|carotid|jugular|oesoph|esoph|liver|hepat|portal|\bbil(?:e|iary)\b|spleen|splen|stomach|gastr|pancrea"
+    r"|ductus|colon|duoden|hernia",
     re.I,
 )
 _NOT_A_SIDE: Final = re.compile(
@@ -34,9 +37,10 @@ _NOT_A_SIDE: Final = re.compile(
     r"|treatment)\s+left\b(?!-|\s+sided)"
     r"|(?<!the\s)(?<!on\s)(?<!to\s)\bleft\s+(?:a|an|the|over|behind|alone|in|out|untreated|to|only|no|some|it)\b"
     r"|\bright[\s-]+(?:angle[ds]?|away|after|before|at|now|behind|below|above|beneath|next|up|down|here|there)\b"
-    r"|\b(?:all|just|quite)\s+right\b",
+    r"|\b(?:all|just|quite)\s+right\b|\b(?-i:RT|LT)\b|\brt-?\s?pcr\b",
     re.I,
 )
+"""RT and LT in capitals are radiotherapy, the test for viruses and transplants more often than sides."""
 _FOREIGN: Final = re.compile(
     r"\bsa[ğg]\b|\bsol\b|\brechte?[rnms]?s?\b|\blinke?[rnms]?s?\b|\bdroite?s?\b|\bgauches?\b|\bderech[ao]s?\b"
     r"|\bizquierd[ao]s?\b|\bdestr[aoie]\b|\bdireit[ao]s?\b|\besquerd[ao]s?\b|右|左|прав|лев",
@@ -49,8 +53,8 @@ _WORD: Final = re.compile(rf"(?<!{_LETTER})(right|left)(?=(?:sided|side|wards?|h
 _SHORT: Final = re.compile(r"(?<![A-Za-z0-9])(?:(rt|lt)(?![A-Za-z0-9])|([RL])(?=(?:UL|LL)(?![A-Za-z0-9])))", re.I)
 _STATION: Final = re.compile(r"(?<![A-Za-z0-9.])(?:2|4|10|11|12|13|14)([RL])(?![A-Za-z0-9])")
 _SIDED: Final = re.compile(
-    rf"(?<!{_LETTER})(?:(?:right|left){_LETTER}*|rt(?!{_LETTER})|lt(?!{_LETTER})|[rl](?:ul|ll)(?!{_LETTER}))"
-    r"|(?<![A-Za-z0-9])(?-i:[RL])(?![A-Za-z0-9])|(?<![A-Za-z0-9.])\d+(?-i:[RL])(?![A-Za-z0-9])",
+    rf"(?<!{_LETTER})(?:(?:right|left){_LETTER}*|rt(?!{_LETTER})|lt(?!{_LETTER})|[rl](?:ul|ll)s?(?!{_LETTER}))"
+    r"|(?<![A-Za-z0-9])[RL](?![A-Za-z0-9])|(?<![A-Za-z0-9.])\d+[RL](?![A-Za-z0-9])",
     re.I,
 )
 """Everything that looks like a side; what of it is none of the known forms is refused."""

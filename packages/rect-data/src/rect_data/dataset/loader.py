@@ -16,7 +16,8 @@ class Loader:
 
     A batch counts as consumed when it is handed out: a state saved after a training step goes on with the next batch,
     and one saved after an epoch's last batch with the next epoch. `collate` may do more than collating, such as
-    augmenting; it runs in the workers. Batches do not depend on their number.
+    augmenting; it runs in the workers. Batches do not depend on their number. Raises ValueError for a sampler of other
+    rows than the dataset's, whose draws would be other cases.
     """
 
     def __init__(
@@ -29,6 +30,11 @@ class Loader:
         pin_memory: bool = False,
         collate: Callable[[Sequence[Item]], Batch] = collate,
     ) -> None:
+        if sampler.case_ids != tuple(row.case_id for row in dataset.rows):
+            raise ValueError(
+                f"the sampler draws from {len(sampler.case_ids)} rows that are not the {len(dataset)} of the dataset: "
+                "give it dataset.rows, all and in their order; to choose among them, change their splits"
+            )
         self.sampler = sampler
         self._batches: DataLoader[Item] = DataLoader(
             dataset,

@@ -9,19 +9,20 @@ import numpy as np
 from jaxtyping import Float, Int64
 from torch.utils.data import Sampler
 
+from rect_core.errors import DataError
 from rect_core.types.manifest import ManifestRow
 from rect_data.dataset.item import Draw
 from rect_data.dataset.tasks import Task, eligible
-from rect_data.errors import DataError
 
 
 class CaseSampler(Sampler[Draw]):
     """Draws the cases of a task in an order that depends on seed and epoch alone.
 
-    rows: those of the dataset it samples. world, rank: processes that share an epoch; each draws every world-th case,
-    and all draw the same number, for which the first cases of the order come once more at its end (with `Draw.repeat`
-    above 0). weights: how often to draw each row within an epoch of the same length, as from `balance_weights`: a case
-    with share s of the weight comes n * s times, rounded up or down.
+    rows: those of the dataset it samples, all and in its order (their splits may be others, as for a fold). world,
+    rank: processes that share an epoch; each draws every world-th case, and all draw the same number, for which the
+    first cases of the order come once more at its end (with `Draw.repeat` above 0). weights: how often to draw each row
+    within an epoch of the same length, as from `balance_weights`: a case with share s of the weight comes n * s times,
+    rounded up or down.
 
     The state is (epoch, position), position counting the cases that all processes together have *consumed*: iterating
     does not move it, `advance` does, so that what a loader fetches ahead is not lost. `rect_data.dataset.Loader` calls
@@ -43,11 +44,12 @@ class CaseSampler(Sampler[Draw]):
     ) -> None:
         if not 0 <= rank < world:
             raise ValueError(f"rank {rank} of world {world}: ranks are 0 to world - 1")
+        self.case_ids = tuple(row.case_id for row in rows)
         self.indices = np.array(eligible(rows, task, split), np.int64)
         self.weights = None if weights is None else _shares(weights, self.indices, len(rows))
         self.seed, self.shuffle, self.rank, self.world = seed, shuffle, rank, world
         self.epoch = self.position = 0
-        self._cases = _fingerprint([rows[i].case_id for i in self.indices], self.weights)
+        self._cases = _fingerprint([self.case_ids[i] for i in self.indices], self.weights)
 
     def __len__(self) -> int:
         """Cases that this process has still to draw in this epoch."""

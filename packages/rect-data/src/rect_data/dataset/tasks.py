@@ -7,9 +7,9 @@ from typing import Final, Literal
 import numpy as np
 from jaxtyping import Float64
 
+from rect_core.errors import DataError
 from rect_core.findings import LABELS
 from rect_core.types.manifest import ManifestRow
-from rect_data.errors import DataError
 
 Task = Literal["any", "classification", "localization", "report", "reasoning"]
 

@@ -3,8 +3,8 @@
     shard-000000.tar   <case>.row.json, <case>.hu.b2nd, <case>.regions_classical.b2nd, ..., <case>.case.json, next case
     index.json         settings of the store; name, cases and SHA-256 of each shard; written last
 
-Arrays are the store's own files byte for byte (`blosc2.ndarray_from_cframe` reads one) and `case.json` has their
-checksums; `row.json` is the manifest's row. The same store gives the same bytes.
+Arrays are the store's own files byte for byte (`blosc2.ndarray_from_cframe` reads one), and so is `case.json`;
+`row.json` is the manifest's row. The same store gives the same bytes.
 """
 
 import io
@@ -19,14 +19,14 @@ from typing import Any, Final
 
 import numpy as np
 
+from rect_core.errors import DataError
 from rect_core.findings import LOCALIZED
+from rect_core.manifest import PARTIAL, write_manifest
 from rect_core.masks import replacing
 from rect_core.readers.names import check_case_id
 from rect_core.types.manifest import ManifestRow
-from rect_data.errors import DataError
-from rect_data.manifest import PARTIAL, write_manifest
 from rect_data.store import StoredCase, StoreReader
-from rect_data.store.layout import CLASSICAL, HU, LESIONS, MANIFEST, RECORD, SETTINGS, TRUE, case_folder, claim
+from rect_data.store.layout import CASES, CLASSICAL, HU, LESIONS, MANIFEST, RECORD, SETTINGS, TRUE, case_folder, claim
 from rect_data.store.rows import row_from_json, row_to_json
 
 INDEX: Final = "index.json"
@@ -36,7 +36,7 @@ ROW: Final = "row.json"
 def export_shards(root: Path | str, out: Path | str, *, cases_per_shard: int = 256, split: str = "") -> list[Path]:
     """Writes the cases of a store (of one split, "" for all) as shards in a new folder, each whole or not at all.
 
-    Raises DataError for a folder that holds an export already, a store without such cases, and a damaged file.
+    Raises DataError for a folder that holds an export or a part of one, a store without such cases, and a damaged file.
     """
     reader, out = StoreReader(root), Path(out)
     rows = [row for row in reader.rows if split in ("", row.split)]
@@ -44,8 +44,8 @@ def export_shards(root: Path | str, out: Path | str, *, cases_per_shard: int = 2
         raise DataError(
             f"{reader.root.name}: {len(rows)} cases in split {split!r}, {cases_per_shard} a shard: give both"
         )
-    if (out / INDEX).exists():
-        raise DataError(f"{out.name}: holds an export already: give a new folder")
+    if (out / INDEX).exists() or any(out.glob("shard-*.tar")):
+        raise DataError(f"{out.name}: holds an export already, or a part of one: give a new folder")
     out.mkdir(parents=True, exist_ok=True)
     shards = []
     for number, first in enumerate(range(0, len(rows), cases_per_shard)):
@@ -58,10 +58,10 @@ def export_shards(root: Path | str, out: Path | str, *, cases_per_shard: int = 2
 
 
 def read_shards(folder: Path | str) -> Iterator[tuple[ManifestRow, StoredCase]]:
-    """Every case of an export in its order, read as a stream.
+    """Every case of an export in its order.
 
-    Raises DataError for a shard that is missing, cut short or damaged: no case is handed out before its checksums are
-    compared.
+    Raises DataError for a shard that is missing, cut short or damaged: no case is handed out before its shard's
+    checksum is compared.
     """
     for row, held in _held(Path(folder)):
         yield row, _case(json.loads(held[RECORD]), held)
@@ -74,6 +74,8 @@ def import_shards(folder: Path | str, out: Path | str) -> list[ManifestRow]:
     """
     folder, out = Path(folder), Path(out)
     claim(out, json.dumps(_index(folder)["store"], indent=1) + "\n")
+    for left in (out / CASES).glob(".*.tmp"):
+        shutil.rmtree(left)  # of an import that was killed
     rows = []
     for row, held in _held(folder):
         check_case_id(row.case_id)
@@ -99,14 +101,13 @@ def _index(folder: Path) -> dict[str, Any]:
 def _held(folder: Path) -> Iterator[tuple[ManifestRow, dict[str, bytes]]]:
     """The row of each case and the contents of its files by their names."""
     for shard in _index(folder)["shards"]:
-        count = 0
-        for held in _members(folder / shard["name"]):
-            yield _checked(held, shard["name"])
-            count += 1
-        if count != shard["cases"]:
-            raise DataError(
-                f"{shard['name']}: {count} of {shard['cases']} cases in it: it was cut short, export it again"
-            )
+        path = folder / shard["name"]
+        if not path.is_file():
+            raise DataError(f"{path.name}: named in {INDEX} but not there: copy all shards")
+        if _digest(path) != shard["sha256"]:
+            raise DataError(f"{path.name}: cut short or damaged, its checksum is not that of {INDEX}: copy it again")
+        for held in _members(path):
+            yield row_from_json(json.loads(held[ROW])), held
 
 
 def _shard(path: Path, reader: StoreReader, rows: Sequence[ManifestRow]) -> dict[str, Any]:
@@ -141,31 +142,16 @@ def _key(case_id: str) -> str:
 def _members(path: Path) -> Iterator[dict[str, bytes]]:
     """Contents of each case by the name behind its key."""
     held: dict[str, bytes] = {}
-    try:
-        with tarfile.open(path, mode="r|") as tar:
-            for info in tar:
-                file = tar.extractfile(info)
-                if file is None:
-                    raise DataError(f"{path.name}: member {info.name!r} is no file: export it again")
-                name = info.name.partition(".")[2]
-                held[name] = file.read()
-                if name == RECORD:
-                    yield held
-                    held = {}
-    except FileNotFoundError as error:
-        raise DataError(f"{path.name}: named in {INDEX} but not there: copy all shards") from error
-    except (tarfile.TarError, EOFError) as error:
-        raise DataError(f"{path.name}: damaged or cut short ({error}): export it again") from error
-
-
-def _checked(held: dict[str, bytes], shard: str) -> tuple[ManifestRow, dict[str, bytes]]:
-    record: dict[str, Any] = json.loads(held[RECORD])
-    if ROW not in held:
-        raise DataError(f"{shard}: case {record['case_id']!r} has no {ROW}: export it again")
-    for name, wanted in record["files"].items():
-        if sha256(held.get(name, b"")).hexdigest() != wanted:
-            raise DataError(f"{shard}: {name} of case {record['case_id']!r} differs from its checksum: export it again")
-    return row_from_json(json.loads(held[ROW])), held
+    with tarfile.open(path, mode="r|") as tar:
+        for info in tar:
+            file = tar.extractfile(info)
+            if file is None:
+                raise DataError(f"{path.name}: member {info.name!r} is no file: export it again")
+            name = info.name.partition(".")[2]
+            held[name] = file.read()
+            if name == RECORD:
+                yield held
+                held = {}
 
 
 def _case(record: dict[str, Any], held: dict[str, bytes]) -> StoredCase:
