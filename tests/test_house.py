@@ -23,6 +23,7 @@ BELOW = {
     "rect-localizer": {"rect-core", "rect-encoder"},
     "rect-reporter": {"rect-core", "rect-encoder"},
     "rect-data": {"rect-core"},
+    "rect-eval": {"rect-core"},
     "rect-vlm": {"rect-core", "rect-encoder", "rect-classifier", "rect-localizer", "rect-reporter"},
 }
 """Which siblings a package may import. A new package is entered by hand: that is the moment to think about layers."""

@@ -11,7 +11,7 @@ export UV_NO_PROGRESS=1 VIRTUAL_ENV="$PWD/.venv" PATH="$PWD/.venv/bin:$PATH"
 python -c "import importlib.metadata as m; assert m.version('torch').startswith('2.13.0') and m.version('uv')" 2>/dev/null \
     || pip install --quiet uv torch==2.13.0
 uv lock --quiet
-uv export --quiet --frozen --extra dicom --extra llm --extra pictures --extra sample --extra text --group test --group models --no-hashes --prune torch \
+uv export --quiet --frozen --extra dicom --extra eval --extra llm --extra pictures --extra sample --extra text --group test --group rivals --group models --no-hashes --prune torch \
     --no-emit-workspace --no-header | uv pip install --quiet --no-deps -r -
 for member in packages/*/; do uv pip install --quiet --no-deps -e "$member"; done
 uv pip check --quiet
