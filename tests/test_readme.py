@@ -93,7 +93,7 @@ def test_the_blocks_of_a_readme_run(path: Path, scan: nib.Nifti1Image, tmp_path:
     plan = []
     for step in steps(path):
         code, where = runnable(step), f"{path.relative_to(ROOT)}:{step.line}"
-        if step.kind == "python" or code.startswith("rect "):
+        if step.kind == "python" or code.startswith(("rect ", "rect-eval ")):
             plan.append((step.kind, where, code))
         elif code.startswith("make "):
             subprocess.run(
