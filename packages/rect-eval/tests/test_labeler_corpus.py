@@ -21,6 +21,7 @@ def rows(name: str) -> Rows:
 
 
 SENTENCES, REPORTS, TUNED = rows("labeler_sentences.jsonl"), rows("labeler_reports.jsonl"), rows("labeler_tuned.jsonl")
+OTHER_AUTHOR = rows("labeler_other_author.jsonl")
 
 
 def macro_f1(scored: Rows, state: str) -> float:
@@ -55,6 +56,14 @@ def test_doubt_is_told_from_certainty() -> None:
 def test_sentences_that_the_rules_were_tuned_on_stay_right(row: dict[str, Any]) -> None:
     states = label(row["text"]).states
     assert {name: state for name, state in states.items() if state != "not mentioned"} == row["labels"]
+
+
+def test_labeler_other_author() -> None:
+    """A hundred texts by another author, scored once when the rules were frozen: .972 (macro F1 of present) / 1.000
+    (of absent) / 95 of 100 texts right. The rules were mended since, so that it guards and proves nothing new."""
+    assert len(OTHER_AUTHOR) == 100
+    assert macro_f1(OTHER_AUTHOR, "present") >= 0.97
+    assert macro_f1(OTHER_AUTHOR, "absent") >= 0.97
 
 
 def test_sides_sizes_and_comparisons_are_read() -> None:

@@ -45,6 +45,25 @@ NODULES = Lesions(
 )
 
 
+def test_an_abbreviated_lobe_may_lie_in_two_zones() -> None:
+    lesions = Lesions(asked=("lung_nodule",), items=(_lesion("lung_nodule", "right", "right middle zone"),))
+    for text in ("RUL nodule.", "Nodule in the right upper lobe.", "RLL nodule."):
+        assert [a.zone for a in agree(label(text).mentions, lesions, text)] == ["right"]
+
+
+def test_a_ground_glass_nodule_is_compared_with_nodules_only() -> None:
+    lesions = Lesions(
+        asked=("lung_nodule", "ground_glass_opacity"),
+        items=(
+            _lesion("lung_nodule", "right", "right upper zone"),
+            _lesion("ground_glass_opacity", "left", "left lower zone"),
+        ),
+    )
+    text = "A ground-glass nodule of 10 mm in the right upper lobe."
+    (found,) = agree(label(text).mentions, lesions, text)
+    assert (found.finding, found.side, found.zone, found.size) == ("lung_nodule", "right", "right", "right")
+
+
 def _verdicts(text: str) -> list[tuple[str, str, str]]:
     return [(a.side, a.zone, a.size) for a in agree(label(text).mentions, NODULES, text)]
 
@@ -53,6 +72,9 @@ def _verdicts(text: str) -> list[tuple[str, str, str]]:
     ("text", "side", "zone", "size"),
     [
         ("There is a 10 mm nodule in the right upper zone.", "right", "right", "right"),
+        ("There is a nodule in the RML.", "right", "wrong", "not stated"),
+        ("There is a nodule in the LLL.", "right", "right", "not stated"),
+        ("Right-sided aortic arch and left pleural effusion.", "right", "not stated", "not stated"),
         ("There is a 10 mm nodule in the right lower zone.", "right", "wrong", "right"),
         ("There is a nodule.", "not stated", "not stated", "not stated"),
         ("There is a 13 mm nodule in the right lung.", "right", "not stated", "right"),
@@ -139,7 +161,14 @@ def test_the_reference_is_measured_from_its_masks(truth: Truth) -> None:
 
 def test_partial_masks_and_cases_without_scan_or_regions_are_unknown(truth: Truth) -> None:
     assert measurable(truth)
-    for changed in ({"partial": frozenset({"lung_nodule"})}, {"volume": None}, {"regions": None}, {"lesions": {}}):
+    prepared = {"volume": Path("hu.b2nd")}
+    for changed in (
+        {"partial": frozenset({"lung_nodule"})},
+        {"volume": None},
+        {"regions": None},
+        {"lesions": {}},
+        prepared,
+    ):
         assert measured([replace(truth, **changed)]) == (None,)
 
 

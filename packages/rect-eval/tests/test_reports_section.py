@@ -206,6 +206,7 @@ def test_given_controls_are_ceilings_only_by_name(cohort: Callable[..., Pairs]) 
     flagged = " ".join(section.warnings)
     assert "near-normal template" in flagged
     assert "second report" not in flagged
+    assert not any(text.startswith("contradictions ") for text in section.warnings)
 
 
 def test_controls_of_other_cases_or_without_reports_are_refused(cohort: Callable[..., Pairs]) -> None:

@@ -6,11 +6,13 @@
 How a label is decided where authors differ:
 
 - present > uncertain > absent, when a report mentions a label more than once. What is historical ("history of", "in the
-  previous examination there was", clinical information, technique) is a mention and does not count; what has resolved
-  is absent.
-- "compatible with", "in favor of", "suggestive of", "likely" and "may" are uncertain; "consistent with" is present.
+  previous examination there was", clinical information, technique), or was not looked for ("not assessed", "could not
+  be scored"), is a mention and does not count; what has resolved is absent; what "cannot be evaluated" is uncertain.
+- "compatible with", "in favor of", "suggestive of", "likely" and "may" are uncertain; "consistent with" is present. A
+  question in brackets or behind a comma is said of its own words: "opacity (atelectasis?)" is an opacity.
 - Lung opacity: ground glass, infiltrates, tree-in-bud, unspecified opacities and density increases. A consolidation
-  alone is Consolidation only; crazy paving is Lung opacity and Interlobular septal thickening.
+  alone is Consolidation only; crazy paving is Lung opacity and Interlobular septal thickening, a ground-glass nodule
+  Lung opacity and Lung nodule.
 - Lymphadenopathy: called enlarged, pathological or conglomerate, or 10 mm and more (the smaller of two axes): present;
   smaller, millimetric, with a fatty hilum, of normal size: absent; lymph nodes that are only "observed": uncertain.
 - Lung nodule: nodules, micronodules and granulomas of the lung; not masses, nor nodules of thyroid, adrenals or breast.

@@ -31,7 +31,7 @@ CUES = (
     (
         "new",
         rf"(?:(?:which|that) )?(?:(?:was|were|is|are) )?not {SEEN} (?:in|on"
-        rf"|at) (?:the )?{_PAST}(?: {_EXAM})?|not (?:previously {SEEN}|{SEEN} (?:previously|before))"
+        rf"|at) (?:the )?{_PAST}(?: {_EXAM})?|not(?: been| be)? (?:previously {SEEN}|{SEEN} (?:previously|before))"
         rf"|newly (?:developed|emerg\w+|appear\w+|formed|detected)|new(?:ly)?\b|ha(?:s|ve) (?:appeared"
         rf"|developed)|de novo",
     ),
@@ -66,12 +66,15 @@ CUES = (
     (
         "doubt after",
         rf"(?:cannot|can not|could not|couldn't|can't|not)(?: be| been| \w+ly)* (?:excluded|ruled out"
-        rf"|discounted|eliminated|evaluated|assessed)|(?:should|must|needs? to|to) be (?:excluded"
-        rf"|ruled out)|(?:may|might|could)(?: also| \w+ly)? (?:be )?(?:{SEEN}|exist|accompany"
-        rf"|considered)\b|(?:should|can) (?:also )?be considered|(?:thought|believed"
+        rf"|discounted|eliminated)|(?:cannot|can not|could not|couldn't|can't)(?: be| \w+ly)* (?:evaluated"
+        rf"|assessed)|(?:should|must|needs? to|to) be (?:excluded"
+        rf"|ruled out)|(?:may|might)(?: also| \w+ly)? (?:be )?(?:{SEEN}|exist|accompany|considered)\b"
+        r"|(?:may|might|could) (?:be|have been) (?:overlooked|missed)|(?:should|can) (?:also )?be considered"
+        r"|(?:thought|believed"
         rf"|assumed) to be (?:present|there)|if any\b|(?:distinction|differentiation"
         rf"|discrimination) (?:\w+ )?(?:cannot|could not|can not|is not|was not)(?: \w+){{0,2}}",
     ),
+    ("could", rf"could(?: also| \w+ly)? (?:be )?(?:{SEEN}|exist|accompany|considered)\b"),
     (
         "neg before",
         rf"not {SEEN}:|unlikely (?:that|to (?:be|represent|reflect))|unable to (?:identify|detect|see|find)"
@@ -83,12 +86,18 @@ CUES = (
         rf"|(?:was|were|is|are|has|have|could|ca|did|does|do)n't(?: be| been| \w+ly)* {SEEN}"
         rf"|unlikely(?! to| that)|(?:is|are|was|were|been|be) (?:\w+ly |all |both )?(?:absent|excluded|ruled out"
         rf"|negative(?! for)|lacking|none)|: ?(?:none|no|negative|absent|nil|not {SEEN})(?= ?[.,;!)]| ?$)"
-        rf"|\(-\)|not exist|within (?:the )?(?:normal|physiolog\w+) (?:limits?|ranges?|amounts?)|(?:absent"
+        rf"|\(-\)|not exist|(?:with)?in (?:the |a )?(?:normal|physiolog\w+) (?:limits?|ranges?|amounts?)|(?:absent"
         rf"|excluded)(?= ?[.,;!)]| ?$)",
     ),
     (
+        "unasked",
+        r"not(?: been| be| yet| \w+ly)* (?:assessed|evaluated|examined|scored|imaged|included|investigated"
+        r"|(?:looked|searched|screened)(?= for))(?! as\b| in favou?r)(?: for)?\b",
+    ),
+    (
         "doubt before",
-        r"whether\b|(?:may|might|could|can) (?:also |well )?(?:represent|be(?: (?:due|secondary|related) to)?"
+        r"(?:likely|probabl[ey]|possibl[ey]|presumabl[ey]) (?:to be )?(?:due|secondary|related|attribut\w+|owing) to"
+        r"|whether\b|(?:may|might|could|can) (?:also |well )?(?:represent|be(?: (?:due|secondary|related) to)?"
         r"|reflect|indicate|suggest|correspond to"
         r"|belong to)|suspicious (?:for|of|in terms of)|suspicion (?:of|for)|suspicio\w+ regarding"
         r"|suggest(?:s|ing|ive|ed)?(?: of| for)?\b|(?<!not )compatible with|in favou?r of(?! the heart)"
@@ -176,6 +185,6 @@ END_OF_DENIAL = (
     r"due to|secondary to|because of|caused by|in addition to|despite|accompanied by|adjacent to"
     r"|neighbou?ring|, with\b|; "
 )
-END_OF_DOUBT = r"\bwith\b|due to|secondary to|; |adjacent to|accompanied by"
+END_OF_DOUBT = r"[a-z\0]: |\bwith\b|due to|secondary to|; |adjacent to|accompanied by"
 SEEN_NOW = r"\b(?:is|are|was|were) (?:\w+ly )?" + SEEN + r"\b(?! (?:in|on) (?:the )?" + _PAST + ")"
 PRESENT_TENSE = r"\b(?:is|are|has|have|measures|continues?|persists?|remains?)\b"

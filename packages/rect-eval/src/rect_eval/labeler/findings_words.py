@@ -97,11 +97,17 @@ FINDINGS = (
         finding="lung_nodule",
         no_organ=True,
     ),
+    Word(  # the opacity of a ground-glass nodule: no area of ground glass
+        "Lung opacity",
+        "glass ggn",
+        r"\bggns?\b|(?:(?:ground|frosted)[- ]?glass )(?:nodules?|nodular lesions?)",
+        no_organ=True,
+    ),
     Word(
         "Lung opacity",
-        "glass ggo ggn crazy paving",
+        "glass ggo crazy paving",
         r"(?:ground|frosted|buzzed)[- ]?glass(?:[- ](?:opacit\w+|densit\w+|attenuation|areas?"
-        r"|appearances?|nodul\w+))?(?: (?:increases?|areas?))?|\bgg[on]s?\b"
+        r"|appearances?|nodul\w+))?(?: (?:increases?|areas?))?|\bggos?\b"
         r"|crazy[- ]?paving(?: pattern| appearance)?|(?:cobblestone|paving stone)(?: pattern| appearance)?",
         finding="ground_glass_opacity",
         no_organ=True,
@@ -165,7 +171,8 @@ FINDINGS = (
     Word(
         "Peribronchial thickening",
         "airway bronch",
-        r"thick(?:ened)?[- ]walled (?:bronch\w+|airways?)|airway walls? thicken\w+",
+        r"thick(?:ened)?[- ]walled (?:bronch\w+|airways?)|airway walls? thicken\w+"
+        r"|\bbronch\w+(?: structures)? with (?:\w+ )?(?:thick(?:ened)? walls?|walls? thicken\w+)",
     ),
     Word("Cardiomegaly", "cardiomegal megacard", r"cardiomegal\w+|megacardia"),
 )

@@ -45,7 +45,7 @@ def _heads(pattern: re.Pattern[str], text: str) -> list[_Head]:
         before = text[left : match.start()].rpartition("\0")[2]
         after = text[match.end() : following.start() if following else None]
         if following:  # what stands right before the next noun belongs to that one
-            after = max((after.rpartition(s)[0] for s in (",", " and ", " or ")), key=len)
+            after = max((after.rpartition(s)[0] for s in (",", " and ", " or ", " with ")), key=len)
         heads.append(_Head(match, before, after))
         left = match.end()
     return heads

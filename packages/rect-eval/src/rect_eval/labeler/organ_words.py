@@ -20,7 +20,7 @@ CALCIFICATION = (
 PLAQUE = r"plaque|athero|sclero"
 CORONARY = (
     r"coronar(?:y|ies)(?! (?:stent|by-?pass|sinus|graft))|\blad\b|circumflex|\brca\b|\bl?cx\b"
-    r"|\blmca\b|left main|anterior descending"
+    r"|\blmca\b|left main|anterior descending|(?:heart|cardiac) (?:vessel|arter)\w*"
 )
 ARTERIAL = (
     r"\baort(?:as?|ic|o(?=-?coron))\b(?! (?:valv|root valve))|supra-?aortic|carotid|subclavian"
@@ -48,7 +48,10 @@ SEPTAL = (
     r"|ums)\b|inter-?septal"
 )
 
-WIDE_BRONCHI = r"\b(?P<a>bronch(?:i|us|ioles))(?: [a-z]+){1,4}? (?P<b>dilated|ectatic|widened|enlarged)\b"
+WIDE_BRONCHI = (
+    r"\b(?P<a>bronch(?:i|us|ioles|ial (?:structures|lumens?|lumina|branches)))(?: [a-z]+){1,4}? "
+    r"(?P<b>dilated|ectatic|widened|enlarged)\b"
+)
 
 LYMPH_NODE = (
     r"lymph nodes?|lymphatic nodes?|\b(?:lymph ?)?adenopath\w+|\blaps?\b|lymphadenomegal\w+"
@@ -81,7 +84,7 @@ HEART_LARGE = (
 )
 HEART_NORMAL = (
     r"normal|natural|ordinary|unremarkable|within (?:the )?(?:normal|physiolog)\w*|preserved|usual"
-    r"|borderline|0[.,](?:50?|[0-4]\d?)\b"
+    r"|borderline|upper (?:limits?|borders?)|0[.,](?:50?|[0-4]\d?)\b"
 )
 HEART_GAP = (
     r"(?:(?!effusion|calcif|plaque|arter|pericard|diameter|node|lung|valve|normal|natural|increas"

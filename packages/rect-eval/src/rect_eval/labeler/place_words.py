@@ -29,8 +29,8 @@ IMPLIED_SIDE = {"lingula": "left"}
 """Places that lie in one lung only; a middle lobe (not a middle zone) is the right one's."""
 
 NOT_A_PLACE = (
-    r" (?:atri|ventric|heart|kidney|adrenal|surrenal|breast|thyroid|abdom|side of the heart|coronary"
-    r"|main coronary|anterior desc)"
+    r"(?:-sided)? (?:atri|ventric|heart|kidney|adrenal|surrenal|breast|thyroid|abdom|side of the heart|coronary"
+    r"|main (?:coronary|bronch|pulm)|anterior desc|aort|hemidiaph)"
 )
 """What follows "left" or "upper" where no side or zone of the lung is meant."""
 
@@ -52,7 +52,7 @@ SIDED = frozenset(
 ONLY_A_PLACE = (
     r"(?:(?:in |on |the |its |at |mainly |especially |more |predominantly )*)(?:right|left|both"
     r"|bilateral|upper|middle|lower|lingul\w*|lobes?|hil(?:ar|um|us)|axill\w*|mediastin\w*"
-    r"|para\w*|sub\w*|supraclav\w*|branches|coronar\w*|aort\w*|apic\w*|bas(?:al|es|e)\b|anterior"
+    r"|para\w*|sub\w*|supraclav\w*|branches|coronar\w*|aort\w*|apic\w*|\w*bas(?:al|es|e)\b|anterior"
     r"|posterior|lateral|medial|peripheral|central|prominent|dense|occasional|segments?|aligned"
     r"|in places)"
 )

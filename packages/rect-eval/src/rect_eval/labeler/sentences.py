@@ -16,7 +16,8 @@ _OPEN_ENDED = re.compile(
 )
 _NEXT = re.compile(r"\s*(\S)")
 _HEADING = re.compile(
-    r"\W*(?:(?P<background>clinical(?: \w+)?|history|indications?|techniques?|protocol|comparison|reason for \w+)"
+    r"\W*(?:(?P<background>clinical(?: \w+)?|history|indications?|techniques?|protocol|comparison|reason for \w+"
+    r"|limitations?|not (?:assessed|evaluated|scored))"
     r"|(?:\w+ )?(?:findings?|impressions?|conclusions?|results?|opinion|report))\s*:",
     re.IGNORECASE,
 )

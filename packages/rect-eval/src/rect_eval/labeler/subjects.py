@@ -32,7 +32,7 @@ def hearts(text: str) -> list[Found]:
     for match in _NORMAL_HEART.finditer(text):
         return [Found("Cardiomegaly", (match.span(),), forced="absent")]
     for match in _HEART_NORMAL.finditer(text):
-        limit = re.search(r"upper (?:limit|border)|borderline", match[0]) is not None
+        limit = re.search(r"upper (?:limit|border)|borderline|\btop\b", match[0]) is not None
         return [Found("Cardiomegaly", (match.span("a"), match.span("b")), forced="uncertain" if limit else "absent")]
     return []
 

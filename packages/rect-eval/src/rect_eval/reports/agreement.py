@@ -23,7 +23,7 @@ _ENDS: Final = {"apical": "upper", "basal": "lower"}
 """Read where no lobe is named: the apical segment of a lower lobe is not the apex of the lung."""
 _LOBE: Final = {"upper": ("upper", "middle"), "middle": ("middle", "lower"), "lower": ("lower", "middle")}
 """Zones are thirds of a lung's height: the thirds that a lobe can lie in."""
-_LOBAR: Final = re.compile(r"\blob(?:e|ar)|segment|lingul", re.IGNORECASE)
+_LOBAR: Final = re.compile(r"\blob(?:e|ar)|segment|lingul|\b[rl][uml]l\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

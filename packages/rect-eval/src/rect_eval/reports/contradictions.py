@@ -16,7 +16,7 @@ Kind = Literal["present and absent", "opposite sides", "impression against findi
 
 _IMPRESSION: Final = re.compile(r"(?:^|(?<=[\n.]))\s*(?:impressions?|conclusions?|opinion)\s*:", re.IGNORECASE)
 _QUALIFIED: Final = re.compile(
-    r"\b(?:other|another|additional|further|else|except\w*|apart|beside\w*|new\w*|interval|significant\w*|suspicious|solid|"
+    r"\b(?:other|another|additional|further|else|elsewhere|remain\w*|rest|except\w*|apart|beside\w*|new\w*|interval|significant\w*|suspicious|solid|"
     r"large\w*|bigger|massive|marked\w*|prominent|definite\w*|obvious|clear|active|acute|pathologic\w*|patholog\w*|metasta\w*|"
     r"increase\w*|change\w*|progress\w*|residual|diffuse\w*|generali[sz]ed|widespread|focal|than)\b",
     re.IGNORECASE,

@@ -18,9 +18,11 @@ from rect_eval.localization.masks import read_ids, scan_grid
 
 
 def measurable(truth: Truth) -> bool:
-    """Whether a reference outlines lesions, all of them, on a scan whose regions are known."""
+    """Whether a reference outlines lesions, all of them, on a scan whose regions are known. A case of a prepared
+    store (.b2nd) has lost its scan's grid."""
     whole = set(truth.lesions) - truth.partial
-    return bool(whole) and truth.volume is not None and truth.regions is not None
+    scan = truth.volume is not None and truth.volume.suffix != ".b2nd"
+    return bool(whole) and scan and truth.regions is not None
 
 
 def measured(truths: Sequence[Truth]) -> tuple[Lesions | None, ...]:

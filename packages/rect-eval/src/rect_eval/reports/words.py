@@ -74,6 +74,7 @@ def flags(scores: Mapping[str, Score], controls: Sequence[Control]) -> tuple[str
         for control in controls
         if control.kind == "floor"
         for name, score in control.scores.items()
+        if name != "contradictions"  # a report can go together without a look at the scan
     )
     return tuple(sentence for sentence in found if sentence)
 
