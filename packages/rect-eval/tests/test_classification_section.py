@@ -13,6 +13,7 @@ from rect_core.errors import DataError
 from rect_core.findings import LABELS
 from rect_eval.cases import Pairs, Predicted, Truth
 from rect_eval.classification import OPTIMISTIC, classify_section, vlm3d_scores
+from rect_eval.classification.gather import gather
 from rect_eval.scores import Section
 
 NAN = float("nan")
@@ -319,3 +320,36 @@ def test_a_thousand_resamples_of_three_thousand_cases_take_seconds() -> None:
     start = time.process_time()
     section(pairs, resamples=1000)
     assert time.process_time() - start < 20
+
+
+def test_a_scan_is_cut_at_the_threshold_its_reconstructions_share_to_the_last_digit() -> None:
+    pairs = made(n=36, scans=3)
+    cut = replace(pairs, predictions=tuple(p and replace(p, threshold=(0.1,) * 18) for p in pairs.predictions))
+    assert cell(section(cut, unit="scan"), LABELS[0], "threshold") == 0.1  # (0.1 + 0.1 + 0.1) / 3 is not 0.1
+
+
+def test_a_missing_reconstruction_has_no_say_in_the_threshold() -> None:
+    pairs = made(n=36, scans=3)
+    cut = replace(pairs, predictions=tuple(p and replace(p, threshold=(0.2,) * 18) for p in pairs.predictions))
+    for unit in ("scan", "reconstruction"):
+        found = section(without(cut, 0, 3, 4, 5), unit=unit)
+        assert cell(found, LABELS[0], "threshold") == 0.2
+    torn = gather(without(cut, 0), thresholds=None, unit="scan")
+    np.testing.assert_array_equal(torn.decided, torn.prob >= 0.2)
+
+
+@pytest.mark.parametrize("interval", ["percentile", "bca"])
+def test_an_ece_lies_inside_its_interval_though_resamples_exaggerate_it(interval: str) -> None:
+    rng = np.random.default_rng(4)
+    prob = rng.random((400, 18))
+    pairs = made(400)
+    pairs = relabelled(pairs, (rng.random(prob.shape) < prob).astype(float))  # calibrated: all of the ECE is chance
+    said = (replace(p, prob=tuple(row)) for p, row in zip(pairs.predictions, prob.tolist(), strict=True) if p)
+    found = section(replace(pairs, predictions=tuple(said)), resamples=100, interval=interval)
+    for name in ("ece", "ece_equal_mass"):
+        score = found.scores[name]
+        assert 0 <= score.low < score.value < score.high, name
+        for label in LABELS:
+            low, value, high = (cell(found, label, f"{name}{end}") for end in ("_low", "", "_high"))
+            assert 0 <= low < value < high, label
+    assert any("too high" in note for note in found.notes)

@@ -100,6 +100,8 @@ def test_hidden_half_written_and_other_folders_are_passed_over(save: Save) -> No
     (root / "notes").mkdir()
     (root / "findings.csv").write_text("VolumeName\n")
     (root / "a" / "lesions" / "._lung_nodule.nii.gz").touch()
+    (root / "circle").symlink_to(root / "circle")
+    (root / "nowhere").symlink_to(root / "gone")
     assert list(read_predictions(root)) == ["a"]
 
 

@@ -78,3 +78,8 @@ def test_every_reference_is_paired_at_most_once_and_nothing_is_lost(truth: set[s
     assert len(used) == len(set(used))
     assert set(used) | set(pairs.extra) == names
     assert all(partners(pairs)[name] == name for name in truth & names)
+
+
+def test_two_suffixes_that_no_scan_has_tell_two_cases_apart() -> None:
+    with pytest.raises(DataError, match=r"1 of 2 cases have no prediction: p1\.ct1"):
+        matched(["p1.ct1", "x"], ["p1.ct2", "x"])

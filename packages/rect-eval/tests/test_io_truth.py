@@ -237,3 +237,11 @@ def test_a_path_that_is_nothing_we_know_is_refused(tmp_path: Path) -> None:
     refused(tmp_path / "labels.csv", "labels.csv", "empty")
     (tmp_path / "labels.csv").write_bytes(b"VolumeName\n\xff")
     refused(tmp_path / "labels.csv", "line 2", "UTF-8")
+
+
+def test_a_patient_in_two_splits_is_refused_as_in_a_manifest(table: Write) -> None:
+    header = ["case_id", "patient", "split", *LABELS]
+    rows = ["a", "Ann", "train", *ONES], ["b", "Ann", "test", *ONES], ["c", "Ben", "test", *ONES]
+    for split in ("test", ""):
+        refused(table("labels.csv", *rows, header=header), "'Ann'", "'train' (a)", "'test' (b)", split=split)
+    assert list(read_truth(table("labels.csv", *rows[1:], header=header), split="test")) == ["b", "c"]

@@ -1,5 +1,6 @@
 """Lesions are matched one to one and optimally, at every cut of the predictions' confidence."""
 
+import tracemalloc
 from itertools import combinations, permutations
 
 import numpy as np
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 
 from rect_core.types import MaskCrop
 from rect_eval.localization import match_lesions
-from rect_eval.localization.matching import Overlap, assign, first_found
+from rect_eval.localization.matching import Fit, Overlap, assign, first_found
 
 SHAPE = (6, 12, 40)
 
@@ -41,7 +42,8 @@ def test_the_best_single_pair_gives_way_to_two_pairs() -> None:
     # Prediction 1 fits lesion 2 best, but then lesion 1 would go without.
     truth, predicted = ids((0, 10), (10, 20)), ids((4, 19), (17, 22))
     overlap = Overlap.of(*(MaskCrop(labels=m, start=(0, 0, 0), shape=SHAPE) for m in (truth, predicted)), (1, 1, 1))
-    assert int(overlap.dice[:, 0].argmax()) == 1
+    first = overlap.pairs[:, 1] == 0
+    assert overlap.pairs[first][overlap.dice[first].argmax(), 0] == 1
     assert match_lesions(truth, predicted) == ((1, 1), (2, 2))
 
 
@@ -68,12 +70,13 @@ def test_masks_of_two_sizes_and_a_threshold_of_zero_are_refused() -> None:
 def test_assignments_are_as_many_and_then_as_good_as_can_be(seed: int, t: int, p: int) -> None:
     rng = np.random.default_rng(seed)
     goodness = np.round(rng.random((t, p)), 1) * (rng.random((t, p)) < 0.6)
-    pairs = assign(goodness)
+    fit = fit_of(goodness)
+    pairs = fit.pairs[assign(fit)]
     assert len(set(pairs[:, 0])) == len(set(pairs[:, 1])) == len(pairs)
     assert (goodness[pairs[:, 0], pairs[:, 1]] > 0).all()
     best = max((len(m), sum(goodness[i, j] for i, j in m)) for m in matchings(goodness))
     assert (len(pairs), pytest.approx(goodness[pairs[:, 0], pairs[:, 1]].sum())) == best
-    np.testing.assert_array_equal(pairs, assign(goodness.copy()))
+    np.testing.assert_array_equal(pairs, fit.pairs[assign(fit_of(goodness.copy()))])
 
 
 @settings(max_examples=40)
@@ -82,10 +85,10 @@ def test_at_every_cut_as_many_lesions_are_found_as_matching_allows(seed: int, t:
     rng = np.random.default_rng(seed)
     goodness = rng.random((t, p)) * (rng.random((t, p)) < 0.5)
     confidence = rng.integers(0, 3, p) / 2.0
-    hit = first_found(goodness, confidence)
+    hit = first_found(fit_of(goodness), confidence)
     for cut in np.unique(confidence):
         kept = confidence >= cut
-        assert hit[kept].sum() == len(assign(goodness[:, kept]))
+        assert hit[kept].sum() == len(assign(fit_of(goodness[:, kept])))
 
 
 @settings(max_examples=30)
@@ -100,14 +103,36 @@ def test_overlaps_of_crops_are_those_of_the_whole_masks(seed: int) -> None:
         crops.append(MaskCrop(labels=labels, start=tuple(map(int, start)), shape=(7, 8, 9)))
         dense.append(crops[-1].dense())
     overlap = Overlap.of(crops[0], crops[1], (2.0, 1.0, 0.5))
+    fits = {rule: overlap.fit(rule, 1e-9 if rule != "distance" else 1e9) for rule in ("dice", "iou", "distance")}
+    held = {rule: dict(zip(map(tuple, fit.pairs), fit.goodness, strict=True)) for rule, fit in fits.items()}
     for i, a in enumerate(overlap.truth_ids):
         for j, b in enumerate(overlap.predicted_ids):
             one, other = dense[0] == a, dense[1] == b
-            assert overlap.shared[i, j] == (one & other).sum()
-            assert overlap.dice[i, j] == pytest.approx(2 * (one & other).sum() / (one.sum() + other.sum()))
-            assert overlap.iou[i, j] == pytest.approx((one & other).sum() / (one | other).sum())
+            shared, total = (one & other).sum(), one.sum() + other.sum()
+            assert held["dice"].get((i, j), 0) == pytest.approx(2 * shared / total)
+            assert held["iou"].get((i, j), 0) == pytest.approx(shared / (total - shared))
             apart = (np.argwhere(one).mean(0) - np.argwhere(other).mean(0)) * (2.0, 1.0, 0.5)
-            assert overlap.apart_mm[i, j] == pytest.approx(np.linalg.norm(apart))
+            assert held["distance"][i, j] == pytest.approx(1 - np.linalg.norm(apart) / 2e9)
+    assert overlap.shared.sum() == ((dense[0] > 0) & (dense[1] > 0)).sum()
+
+
+def test_thousands_of_lesions_against_thousands_are_matched_without_a_matrix_of_them() -> None:
+    mask = np.zeros((80, 150, 150), np.uint16)
+    places = np.moveaxis(np.mgrid[1:79:4, 1:147:5, 1:147:5], 0, -1).reshape(-1, 3)
+    for number, (d, h, w) in enumerate(places, 1):
+        mask[d : d + 2, h : h + 3, w : w + 3] = number
+    tracemalloc.start()
+    pairs = match_lesions(mask, np.roll(mask, 1, 2), "distance", threshold=4.0)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert pairs == tuple((n, n) for n in range(1, len(places) + 1))
+    assert peak < 0.2 * 8 * len(places) ** 2
+
+
+def fit_of(goodness: np.ndarray) -> Fit:
+    """The pairs above 0 of a matrix."""
+    t, p = goodness.shape
+    return Fit((t, p), np.argwhere(goodness > 0), goodness[goodness > 0])
 
 
 def matchings(goodness: np.ndarray) -> list[tuple[tuple[int, int], ...]]:

@@ -194,6 +194,30 @@ def test_a_failure_on_the_way_leaves_the_old_folder_and_nothing_else(
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 
+def test_what_another_run_removes_meanwhile_is_no_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A hidden folder can be listed and gone before it is looked at."""
+    iterdir = Path.iterdir
+    gone = tmp_path / ".out.12345678.partial"
+    monkeypatch.setattr(Path, "iterdir", lambda self: [*iterdir(self), *([gone] if self == tmp_path else [])])
+    write(evaluation(), tmp_path / "out")
+    assert (tmp_path / "out" / "metrics.json").is_file()
+
+
+def test_a_folder_that_another_run_filled_meanwhile_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rename = Path.rename
+
+    def late(path: Path, target: Path) -> Path:
+        target.mkdir()
+        (target / "theirs").write_text("first")
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", late)
+    with pytest.raises(DataError, match="'out' was written by another run meanwhile"):
+        write(evaluation(), tmp_path / "out")
+    assert (tmp_path / "out" / "theirs").read_text() == "first"
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
 @pytest.mark.parametrize(
     ("name", "shown"),
     [

@@ -96,6 +96,23 @@ def test_a_system_is_better_by_its_paired_interval_where_two_intervals_overlap()
     assert bootstrap(mean_of(VALUES), EACH).high[0] > bootstrap(mean_of(better), EACH).low[0]
 
 
+@pytest.mark.parametrize("interval", ["percentile", "bca"])
+def test_an_inflated_score_lies_inside_its_interval(interval: str) -> None:
+    """The size of a mean near 0: resamples are farther from 0 than the score, as with the ECE."""
+
+    def size(weights: Float[np.ndarray, "b n"]) -> Float[np.ndarray, "b m"]:
+        cells = (weights[:, :, None] * np.random.default_rng(0).normal(size=(1, N, 30))).mean(1)
+        return np.abs(cells).mean(1, keepdims=True)
+
+    plain = bootstrap(size, EACH, interval="percentile")
+    moved = bootstrap(size, EACH, interval=interval, inflated=np.array([True]))
+    assert plain.low[0] > plain.value[0]
+    assert moved.low[0] < moved.value[0] < moved.high[0]
+    assert moved.high[0] - moved.low[0] == pytest.approx(plain.high[0] - plain.low[0], rel=0.25)
+    alone = bootstrap(mean_of(np.full(N, np.nan)), EACH, inflated=np.array([True]))
+    assert np.isnan(alone.low[0])
+
+
 def test_a_permutation_test_tells_a_difference_from_none() -> None:
     noise = np.random.default_rng(5).normal(size=N)
     same = permutation_test(mean_of(np.concatenate([VALUES, VALUES + noise - noise.mean()])), EACH)
@@ -118,3 +135,5 @@ def test_reconstructions_become_the_mean_of_what_is_known() -> None:
     expected = np.array([[0.5, 1.0], [0.3, 0.6], [np.nan, np.nan]])
     np.testing.assert_allclose(to_scans(values, scans), expected)
     assert first_rows(scans).tolist() == [1, 0, 3]
+    for n, value in ((3, 0.1), (7, 0.3), (11, 1e-300)):
+        assert to_scans(np.full((n, 1), value), np.zeros(n, np.int64)).item() == value

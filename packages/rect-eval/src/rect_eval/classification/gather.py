@@ -18,7 +18,8 @@ DEFAULT_CUT = 0.5
 class Scored:
     """n scored units (reconstructions or scans), one row each.
 
-    missing: nothing was predicted, so that every known label is decided wrongly; warnings: what happened on the way.
+    missing: nothing was predicted, so that every known label is decided wrongly, whatever the threshold; warnings: what
+    happened on the way.
     """
 
     truths: tuple[Truth, ...]
@@ -61,7 +62,7 @@ def gather(pairs: Pairs, *, thresholds: Float[np.ndarray, " k"] | None, unit: st
     labels = pairs.labels
     prob = np.where(missing[:, None], _wrong(labels), _rows(pairs, "prob"))
     threshold = _rows(pairs, "threshold") if thresholds is None else np.tile(thresholds, (len(pairs), 1))
-    threshold = np.where(np.isnan(threshold), DEFAULT_CUT, threshold)
+    threshold[~missing] = np.nan_to_num(threshold[~missing], nan=DEFAULT_CUT)
     scored = Scored(
         truths=pairs.truths,
         patients=pairs.patients,

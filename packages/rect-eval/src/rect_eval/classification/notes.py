@@ -20,7 +20,10 @@ _RULES = (
     "interpolation between the points of the ROC curve; specificity_at_90_sensitivity is the reverse. "
     "average_precision is not interpolated either.",
     f"ece has {BINS} bins of equal width, ece_equal_mass {BINS} bins between quantiles of each label's probabilities; "
-    "both compare the mean probability of a bin with the observed share, and resamples keep the bins.",
+    "both compare the mean probability of a bin with the observed share, and resamples keep the bins. The ECE of few "
+    "cases is too high (Kumar et al., Verified Uncertainty Calibration, 2019), and a resample adds the same excess "
+    "once more: its interval is moved back by the mean excess of the resamples. It says how far the value scatters, "
+    "not how far it lies above that of many cases.",
 )
 
 

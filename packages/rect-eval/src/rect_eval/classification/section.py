@@ -6,7 +6,7 @@ from math import isnan, nan
 from typing import Final
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int64
 
 from rect_core.findings import LABELS
 from rect_eval.cases import Pairs
@@ -14,7 +14,7 @@ from rect_eval.classification.confusion import DECIDED
 from rect_eval.classification.floors import floors
 from rect_eval.classification.gather import gather
 from rect_eval.classification.notes import flags, notes, undefined_words
-from rect_eval.classification.statistic import METRICS, WHOLE, ClassificationScores
+from rect_eval.classification.statistic import METRICS, WHOLE, ClassificationScores, inflated
 from rect_eval.classification.tables import case_table, class_table, curves
 from rect_eval.classification.vlm3d import CUT
 from rect_eval.scores import Score, Section
@@ -62,7 +62,7 @@ def classify_section(
     undefined = 0.0 if vlm3d else nan
     suffix = f" ({OPTIMISTIC})" if fitted_here and not vlm3d else ""
     statistic = ClassificationScores(scored.labels, scored.prob, scored.decided, undefined)
-    found = bootstrap(statistic, scored.patients, resamples=resamples, seed=seed, interval=interval)
+    found = _bootstrap(statistic, scored.patients, resamples=resamples, seed=seed, interval=interval)
     values = np.stack([found.value, found.low, found.high])[:, : len(METRICS) * len(LABELS)]
     values = values.reshape(3, len(METRICS), len(LABELS))
     scores = _renamed(_scores(found, int(scored.known.sum())), suffix)
@@ -90,6 +90,17 @@ def _is_vlm3d(protocol: str, thresholds: Float[np.ndarray, " k"] | None) -> bool
     if protocol == "vlm3d" and thresholds is not None and (thresholds != CUT).any():
         raise ValueError(f"protocol 'vlm3d' decides at {CUT}: leave the thresholds out, or use protocol 'rect'")
     return protocol == "vlm3d"
+
+
+def _bootstrap(
+    statistic: ClassificationScores, patients: Int64[np.ndarray, " n"], *, resamples: int, seed: int, interval: str
+) -> Interval:
+    """Intervals of all scores; that of an ECE is moved by the excess of its resamples, and ends at 0."""
+    names = [*(metric for metric in METRICS for _ in LABELS), *WHOLE]
+    ece = inflated(names)
+    found = bootstrap(statistic, patients, resamples=resamples, seed=seed, interval=interval, inflated=ece)
+    low, high = (np.where(ece, np.maximum(end, 0.0), end) for end in (found.low, found.high))
+    return replace(found, low=low, high=high)
 
 
 def _scores(found: Interval, cells: int) -> dict[str, Score]:

@@ -1,5 +1,6 @@
 """Every classification score of a set of cases as one statistic, to be resampled in one go."""
 
+from collections.abc import Sequence
 from math import nan
 from typing import Final
 
@@ -26,6 +27,11 @@ WHOLE: Final = (
 macro is the plain mean of the labels for which the score is defined, weighted their mean by number of positives, micro
 the score of all cells pooled; brier and ece are plain means over labels; crg is pooled.
 """
+
+
+def inflated(names: Sequence[str]) -> Bool[np.ndarray, " m"]:
+    """Which scores finite samples exaggerate: a bin of few cases is off by chance alone, and the ECE adds sizes."""
+    return np.array([name.startswith("ece") for name in names], np.bool_)
 
 
 class ClassificationScores:

@@ -23,7 +23,7 @@ def class_table(scored: Scored, columns: tuple[str, ...], values: Float[np.ndarr
     known, prevalence = scored.known, scored.prevalence
     for k, label in enumerate(LABELS):
         n, positives = int(known[:, k].sum()), int((scored.labels[:, k] == 1).sum())
-        cut = np.unique(scored.threshold[:, k])
+        cut = np.unique(scored.threshold[~scored.missing, k])
         found = values[:, :, k].T.ravel().tolist()
         one_cut = float(cut[0]) if len(cut) == 1 else None
         rows.append((label, n, positives, float(prevalence[k]), one_cut, *found))

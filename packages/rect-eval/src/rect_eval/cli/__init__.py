@@ -18,6 +18,7 @@ from rect_eval.cli.compare import COMMAND as COMPARE
 from rect_eval.cli.fit import COMMAND as FIT
 from rect_eval.cli.label import COMMAND as LABEL
 from rect_eval.cli.score import COMMAND as SCORE
+from rect_eval.cli.terminal import printable
 
 COMMANDS: Final[dict[str, Command]] = {
     "compare": COMPARE,
@@ -103,4 +104,4 @@ def one_line(error: BaseException) -> str:
     """An error as one line, without the path of the folder a file lies in."""
     if isinstance(error, OSError) and error.strerror and error.filename:
         return f"{Path(str(error.filename)).name}: {error.strerror}"
-    return " ".join(str(error).split())
+    return printable(" ".join(str(error).split()))

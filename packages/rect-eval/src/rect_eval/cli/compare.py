@@ -4,16 +4,20 @@ import argparse
 import json
 import sys
 from pathlib import Path
+from typing import Final
 
 from rect_eval.cli.common import Command, add_evaluation, options_of
 from rect_eval.cli.progress import progress
-from rect_eval.cli.terminal import columns
+from rect_eval.cli.terminal import columns, show, width, wrapped
 from rect_eval.controls import lower_is_better
 from rect_eval.output.comparison import comparison_json, is_comparison, p_text, write_comparison
 from rect_eval.output.folder import check_place
 from rect_eval.output.words import PARTS, count, interval, minor, number, words
 from rect_eval.run import PARTS as PART_NAMES
 from rect_eval.run import Comparison, Difference, compare
+
+_LEAST: Final = 18
+"""So many letters of a name stay, whatever the terminal."""
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -40,20 +44,30 @@ def run(options: argparse.Namespace) -> int:
         json.dump(comparison_json(found), sys.stdout, indent=2, allow_nan=False)
         print()
     else:
-        print("\n".join(comparison_lines(found)))
+        show(comparison_lines(found, width()))
     return 1 if found.cohort.failures else 0
 
 
-def comparison_lines(found: Comparison) -> list[str]:
-    """Who is compared, and a table a part."""
+def comparison_lines(found: Comparison, across: int) -> list[str]:
+    """Who is compared, and a table a part; on a narrow terminal names are cut and a letter tells who is better."""
     lines = [f"{found.b} (B) minus {found.a} (A), both scored against {found.truth}"]
     lines.append(f"{count(found.cohort.patients, 'patient')}; intervals and p-values draw and swap whole patients")
     for part in PART_NAMES:
         rows = [x for x in found.differences if x.part == part and not minor(x.score)]
         if rows:
-            head = [PARTS[part], "A", "B", "B - A", "95 % interval", "p", ""]
-            lines += ["", *columns([head, *map(_row, rows)])]
-    return [*lines, "", *(f"note: {note}" for note in found.notes)]
+            lines += ["", *_table(PARTS[part], list(map(_row, rows)), across)]
+    return [*lines, "", *(wrapped(f"note: {note}", across) for note in found.notes)]
+
+
+def _table(title: str, rows: list[list[str]], across: int) -> list[str]:
+    head = [title, "A", "B", "B - A", "95 % interval", "p"]
+    wide = columns([[*head, ""], *rows])
+    if max(map(len, wide)) <= across:
+        return wide
+    short = [[*head, "better"], *([*row[:-1], row[-1][:1]] for row in rows)]
+    room = across - max(map(len, columns([["", *row[1:]] for row in short])))
+    cut = [row[0] if len(row[0]) <= room else row[0][: max(room, _LEAST) - 1] + "…" for row in short]
+    return columns([[name, *row[1:]] for name, row in zip(cut, short, strict=True)])
 
 
 def _row(x: Difference) -> list[str]:

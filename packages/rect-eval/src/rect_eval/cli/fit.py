@@ -12,7 +12,7 @@ from rect_core.types import OperatingPoints
 from rect_eval.cli.common import Command, add_cases, choice
 from rect_eval.cli.progress import progress
 from rect_eval.cli.score import add_inputs
-from rect_eval.cli.terminal import columns
+from rect_eval.cli.terminal import columns, show
 from rect_eval.run import Options, load, split_parts
 
 
@@ -58,15 +58,19 @@ def run(options: argparse.Namespace) -> int:
         fitted_on=source,
     )
     _save(points, options.out)
-    print("\n".join(_lines(points)))
+    lines = _lines(points)
     without = sum(p.logits is None for p in found)
     if without:
-        print(f"note: {without} of {len(found)} predictions have no logits; their probabilities were turned into some")
+        lines.append(
+            f"note: {without} of {len(found)} predictions have no logits; their probabilities were turned into some"
+        )
     if pairs.missing:
-        print(f"note: {len(pairs.missing)} cases have no prediction and were left out")
-    for warning in warnings:
-        print(f"warning: {warning}")
-    print(f"{options.out} holds {', '.join(points.thresholds)}; score other cases with --thresholds {options.out}:f1")
+        lines.append(f"note: {len(pairs.missing)} cases have no prediction and were left out")
+    lines += [f"warning: {warning}" for warning in warnings]
+    lines.append(
+        f"{options.out} holds {', '.join(points.thresholds)}; score other cases with --thresholds {options.out}:f1"
+    )
+    show(lines)
     return 1 if pairs.missing else 0
 
 

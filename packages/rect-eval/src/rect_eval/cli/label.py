@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from rect_core.errors import DataError
 from rect_eval.cli.common import Command
-from rect_eval.cli.terminal import columns, width
+from rect_eval.cli.terminal import columns, show, width
 
 if TYPE_CHECKING:
     from rect_eval.labeler import Labelled, Mention
@@ -31,7 +31,7 @@ def run(options: argparse.Namespace) -> int:
         json.dump({"states": dict(found.states), "mentions": mentions}, sys.stdout, indent=2)
         print()
     else:
-        print("\n".join(lines(found, width())))
+        show(lines(found, width()))
     return 0
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from rect_core.errors import DataError
 from rect_eval.cli.common import Command, add_evaluation, options_of
 from rect_eval.cli.progress import progress
-from rect_eval.cli.terminal import evaluation_lines, width
+from rect_eval.cli.terminal import evaluation_lines, show, width, wrapped
 from rect_eval.output import check_place, is_ours, to_json, write
 from rect_eval.run import evaluate
 
@@ -58,8 +58,8 @@ def run(options: argparse.Namespace) -> int:
         json.dump(to_json(found), sys.stdout, indent=2, allow_nan=False)
         print()
     else:
-        print("\n".join(evaluation_lines(found, width())))
-        print(f"\nFiles: {options.out}/ ({', '.join(sorted(path.name for path in options.out.iterdir()))})")
+        names = ", ".join(sorted(path.name for path in options.out.iterdir()))
+        show([*evaluation_lines(found, width()), "", f"Files: {options.out}/", wrapped(names, width(), "  ")])
     return 1 if found.cohort.failures else 0
 
 

@@ -1,5 +1,6 @@
 """Scores as a terminal shows them: aligned, with their controls, and flags in words."""
 
+import re
 import shutil
 import sys
 from collections.abc import Sequence
@@ -15,6 +16,19 @@ from rect_eval.run import Evaluation
 from rect_eval.scores import Control, Section
 
 _PIPE: Final = 200
+
+
+_CONTROL: Final = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f]")
+
+
+def printable(text: str) -> str:
+    """Text without what a terminal would obey: names of cases are somebody else's."""
+    return _CONTROL.sub("\ufffd", text)
+
+
+def show(lines: Sequence[str]) -> None:
+    """Prints lines."""
+    print(printable("\n".join(lines)))
 
 
 def width() -> int:
@@ -41,9 +55,9 @@ def evaluation_lines(evaluation: Evaluation, across: int) -> list[str]:
     rules = f"protocol {settings['protocol']}; a {settings['unit']} counts once"
     lines = [
         f"{evaluation.predictions} scored against {evaluation.truth}",
-        _wrapped(f"{cohort_line(evaluation)}; {rules}; {drawn if settings['resamples'] else 'no intervals'}", across),
+        wrapped(f"{cohort_line(evaluation)}; {rules}; {drawn if settings['resamples'] else 'no intervals'}", across),
     ]
-    lines += [_wrapped(f"warning: {text}", across) for text in evaluation.warnings]
+    lines += [wrapped(f"warning: {text}", across) for text in evaluation.warnings]
     for section in evaluation.sections:
         lines += ["", *section_lines(section, across)]
     return lines
@@ -65,11 +79,11 @@ def section_lines(section: Section, across: int, *, controlled: bool = False) ->
     lines = [_headed(table[0], PARTS[section.name])]
     for name, line in zip(shown, table[1:], strict=True):
         lines.append(("!" + line[1:]) if name in flagged else line)
-        lines += [_wrapped(told(name, flagged[name]), across, "    ")] if name in flagged else []
+        lines += [wrapped(told(name, flagged[name]), across, "    ")] if name in flagged else []
     left = len(section.scores) - len(shown)
     lines += [f"  ({left} more in metrics.json)"] if left and not controlled else []
-    lines += [_wrapped(text, across, "  ") for text in _reasons(section, shown)]
-    return lines + [_wrapped(f"warning: {text}", across, "  ") for text in other_warnings(section)]
+    lines += [wrapped(text, across, "  ") for text in _reasons(section, shown)]
+    return lines + [wrapped(f"warning: {text}", across, "  ") for text in other_warnings(section)]
 
 
 def _reasons(section: Section, shown: Sequence[str]) -> list[str]:
@@ -87,7 +101,8 @@ def _headed(line: str, title: str) -> str:
 
 
 def _table(section: Section, shown: Sequence[str], across: int) -> list[list[str]]:
-    """A column a control, or, where that is too wide, the best floor and ceiling by name, or the floor alone."""
+    """A column a control, or, where that is too wide, the best floor and ceiling by name, or the floor alone, or its
+    number alone."""
     rows = [["", "value", "95 % interval", *(_control_name(c) for c in section.controls)]]
     for name in shown:
         score = section.scores[name]
@@ -95,10 +110,13 @@ def _table(section: Section, shown: Sequence[str], across: int) -> list[list[str
         rows.append([words(name), number(score.value, name), interval(score, name), *found])
     if max(map(len, columns(rows, indent="  "))) <= across:
         return rows
-    for kinds in (("floor", "ceiling"), ("floor",)):
-        named = [kind for kind in kinds if any(c.kind == kind for c in section.controls)]
-        short = [["", "value", "95 % interval", *(f"best {kind}" for kind in named)]]
-        short += [[*row[:3], *(_best(section, x, k) for k in named)] for x, row in zip(shown, rows[1:], strict=True)]
+    for kinds, named in ((("floor", "ceiling"), True), (("floor",), True), (("floor",), False)):
+        there = [kind for kind in kinds if any(c.kind == kind for c in section.controls)]
+        short = [["", "value", "95 % interval", *(f"best {kind}" for kind in there)]]
+        short += [
+            [*row[:3], *(_best(section, x, k, named=named) for k in there)]
+            for x, row in zip(shown, rows[1:], strict=True)
+        ]
         if max(map(len, columns(short, indent="  "))) <= across:
             break
     return short
@@ -108,19 +126,20 @@ def _control_name(control: Control) -> str:
     return f"{control.name} (ceiling)" if control.kind == "ceiling" else control.name
 
 
-def _best(section: Section, name: str, kind: str) -> str:
+def _best(section: Section, name: str, kind: str, *, named: bool) -> str:
     found = [(c.scores[name].value, c) for c in section.controls if c.kind == kind and name in c.scores]
     known = [(value, control) for value, control in found if not isnan(value)]
     if not known:
         return ""
     pick = min if lower_is_better(name) else max
     value, control = pick(known, key=_first)
-    return f"{control.name} {number(value, name)}"
+    return f"{control.name} {number(value, name)}" if named else number(value, name)
 
 
 def _first(pair: tuple[float, Control]) -> float:
     return pair[0]
 
 
-def _wrapped(text: str, across: int, indent: str = "") -> str:
+def wrapped(text: str, across: int, indent: str = "") -> str:
+    """A sentence in lines of a width; those after the first stand further right."""
     return fill(text, max(across, 40), initial_indent=indent, subsequent_indent=indent + "  ")

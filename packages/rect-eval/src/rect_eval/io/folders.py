@@ -49,9 +49,16 @@ def read_folders(root: Path) -> dict[str, Predicted]:
 
 def _below(root: Path) -> dict[Path, frozenset[str]]:
     with os.scandir(root) as entries:
-        names = sorted(entry.name for entry in entries if not entry.name.startswith(".") and entry.is_dir())
+        names = sorted(entry.name for entry in entries if not entry.name.startswith(".") and _is_folder(entry))
     held = {root / name: _held(root / name) for name in names}
     return {folder: names for folder, names in held.items() if names & _PARTS}
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link in a circle leads nowhere
+        return False
 
 
 def _held(folder: Path) -> frozenset[str]:

@@ -44,9 +44,10 @@ def match(truth: Mapping[str, Truth], predictions: Mapping[str, Predicted], *, a
 
 
 def _without_suffix(cases: list[str], names: list[str]) -> dict[str, str]:
-    """Case -> name of those that are equal without a suffix on one side or both, where that leaves no choice."""
+    """Case -> name of those that are equal without the suffix of a scan, or without any suffix on one side, where that
+    leaves no choice. Two unknown suffixes tell two cases apart: "p1.ct1" is not "p1.ct2"."""
     found: dict[str, str] = {}
-    for ours, theirs in ((case_of, case_of), (str, _stem), (_stem, str), (_stem, _stem)):
+    for ours, theirs in ((case_of, case_of), (str, _stem), (_stem, str)):
         used = set(found.values())
         left = _single(ours, [case for case in cases if case not in found])
         right = _single(theirs, [name for name in names if name not in used])

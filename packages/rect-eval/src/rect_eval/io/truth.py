@@ -44,7 +44,20 @@ def read_truth(path: Path, *, split: str = "") -> Truths:
     found = _from_folder(path) if path.is_dir() else _from_file(path)
     kept = [truth for truth in found.values() if split in ("", truth.split)]
     check_split(path, split, [truth.split for truth in found.values()], kept)
+    _check_patients(path, found.values())
     return Truths(kept, {})
+
+
+def _check_patients(path: Path, truths: Iterable[Truth]) -> None:
+    """Raises DataError for a patient in two splits, as of manifests: what was fitted on one would flatter the other."""
+    first: dict[str, Truth] = {}
+    for truth in truths:
+        before = first.setdefault(truth.patient, truth)
+        if before.split != truth.split:
+            raise DataError(
+                f"{path.name}: patient {truth.patient!r} is in split {before.split!r} ({before.case_id}) and in split "
+                f"{truth.split!r} ({truth.case_id}): keep all of a patient in one split"
+            )
 
 
 def _manifest_of(path: Path) -> Path | None:

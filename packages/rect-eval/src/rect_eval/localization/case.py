@@ -3,19 +3,15 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
-from rect_core.anatomy import RegionMap, regions
 from rect_core.errors import DataError, ScanError
-from rect_core.findings import REGIONS
 from rect_core.frame import Frame, GridConfig
-from rect_core.masks import read_mask
 from rect_core.preprocess import Preprocess
-from rect_core.read import read_volume
 from rect_core.types import MaskCrop
 from rect_core.volume import Volume
 from rect_eval.cases import Predicted, Truth
+from rect_eval.io.manifest import file_and_part
 from rect_eval.localization.masks import nothing_on, read_ids, scan_grid
+from rect_eval.localization.regions import regions_of
 from rect_eval.localization.score import Result, score_finding
 
 
@@ -48,11 +44,16 @@ def score_case(job: Job) -> tuple[Result, ...]:
                 volume,
                 frame,
                 partial=finding in truth.partial,
-                missing=predicted is None,
+                missing=finding not in looked_for(predicted),
                 prob=_prob(predicted, finding),
             )
         )
     return tuple(found)
+
+
+def looked_for(predicted: Predicted | None) -> set[str]:
+    """The findings that a prediction looked for as masks."""
+    return set() if predicted is None else {*predicted.assessed, *predicted.lesions}
 
 
 def has_volume(truth: Truth) -> bool:
@@ -62,7 +63,7 @@ def has_volume(truth: Truth) -> bool:
 
 def _grid(truth: Truth) -> Volume:
     first = next(iter(truth.lesions.values()))
-    own = first.with_name(first.name.partition("#")[0])
+    own, _ = file_and_part(first)
     source = truth.volume if truth.volume is not None and has_volume(truth) else own
     try:
         return scan_grid(source, truth.case_id)
@@ -88,22 +89,10 @@ def _frame(job: Job, volume: Volume) -> Frame | None:
     if job.grid is None:
         return None
     try:
-        found = _regions(job, volume)
+        scan = job.truth.volume if has_volume(job.truth) else None
+        found = regions_of(job.truth, job.predicted, volume, scan)
         return None if found is None else Preprocess(job.grid).frame(volume, found)
     except ScanError as error:
         if error.check == "mask":
             raise DataError(f"case {job.truth.case_id!r}, regions: {error}") from error
         return None
-
-
-def _regions(job: Job, volume: Volume) -> RegionMap | None:
-    folder = None if job.predicted is None else job.predicted.folder
-    given = [None if folder is None else folder / "regions.nii.gz", job.truth.regions]
-    for path in given:
-        if path is not None and path.is_file():
-            labels = read_mask(path, volume)
-            if int(labels.max()) <= len(REGIONS):
-                return RegionMap(labels=np.ascontiguousarray(labels, np.uint8), origin="given")
-    if job.truth.volume is None or not has_volume(job.truth):
-        return None
-    return regions(read_volume(job.truth.volume), job.truth.regions)

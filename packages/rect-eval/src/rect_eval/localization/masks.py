@@ -18,6 +18,7 @@ from rect_core.readers.payload import check_grid
 from rect_core.resample import shrink
 from rect_core.types import MaskCrop
 from rect_core.volume import StoredGrid, Volume
+from rect_eval.io.manifest import file_and_part
 
 Lesion = tuple[Bool[np.ndarray, "_ _ _"], tuple[int, int, int]]
 
@@ -47,8 +48,8 @@ def read_ids(source: Path, volume: Volume) -> MaskCrop:
     connected piece (26 neighbours) an instance; "x.nii.gz#findings=0,3" those findings of a 4-D file of ReXGroundingCT,
     numbered through. Raises ScanError as `read_mask` does.
     """
-    name, _, part = source.name.partition("#")
-    path = source.with_name(name)
+    path, part = file_and_part(source)
+    name = path.name
     kind, _, numbers = part.partition("=")
     if not part:
         return cropped(read_mask(path, volume))

@@ -14,10 +14,23 @@ THRESHOLDS: Final[dict[Rule, float]] = {"dice": 0.2, "iou": 0.1, "distance": 10.
 """What a pair must reach: Dice as in ReXGroundingCT, IoU as in nnDetection, millimetres at most between centroids."""
 
 
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """Which true lesion may be matched with which predicted one, and how well they fit.
+
+    shape: how many there are of both; pairs: (true, predicted), counted from 0 and in this order; goodness: of each
+    pair, above 0. Thousands of lesions against thousands are a few pairs, where a matrix would fill the memory.
+    """
+
+    shape: tuple[int, int]
+    pairs: Int64[np.ndarray, "m 2"]
+    goodness: Float[np.ndarray, " m"]
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Overlap:
-    """The lesions of a true and a predicted mask: their ids, voxels, centroids in mm, and the voxels each pair
-    shares."""
+    """The lesions of a true and a predicted mask: their ids, voxels and centroids in mm; the pairs of them (counted
+    from 0) that overlap, and the voxels that each of these pairs shares."""
 
     truth_ids: Int64[np.ndarray, " t"]
     predicted_ids: Int64[np.ndarray, " p"]
@@ -25,13 +38,15 @@ class Overlap:
     predicted_voxels: Int64[np.ndarray, " p"]
     truth_mm: Float[np.ndarray, "t 3"]
     predicted_mm: Float[np.ndarray, "p 3"]
-    shared: Int64[np.ndarray, "t p"]
+    pairs: Int64[np.ndarray, "m 2"]
+    shared: Int64[np.ndarray, " m"]
 
     @classmethod
     def of(cls, truth: MaskCrop, predicted: MaskCrop, spacing_mm: tuple[float, float, float]) -> "Overlap":
         """Counts two masks of instance ids of one scan; voxels outside their boxes are never looked at."""
         t_ids, t_voxels, t_mm = _lesions(truth, spacing_mm)
         p_ids, p_voxels, p_mm = _lesions(predicted, spacing_mm)
+        pairs, shared = _shared(truth, predicted, t_ids, p_ids)
         return cls(
             truth_ids=t_ids,
             predicted_ids=p_ids,
@@ -39,38 +54,39 @@ class Overlap:
             predicted_voxels=p_voxels,
             truth_mm=t_mm,
             predicted_mm=p_mm,
-            shared=_shared(truth, predicted, t_ids, p_ids),
+            pairs=pairs,
+            shared=shared,
         )
 
     @property
-    def dice(self) -> Float[np.ndarray, "t p"]:
+    def dice(self) -> Float[np.ndarray, " m"]:
         """Dice of each pair."""
         return np.asarray(2.0 * self.shared / self._sum, np.float64)
 
     @property
-    def iou(self) -> Float[np.ndarray, "t p"]:
+    def iou(self) -> Float[np.ndarray, " m"]:
         """IoU of each pair."""
         return np.asarray(self.shared / (self._sum - self.shared), np.float64)
 
     @property
-    def apart_mm(self) -> Float[np.ndarray, "t p"]:
-        """Distance between the centroids of each pair."""
-        return np.asarray(np.linalg.norm(self.truth_mm[:, None] - self.predicted_mm[None], axis=-1), np.float64)
+    def _sum(self) -> Int64[np.ndarray, " m"]:
+        voxels = self.truth_voxels[self.pairs[:, 0]] + self.predicted_voxels[self.pairs[:, 1]]
+        return np.asarray(voxels, np.int64)
 
-    @property
-    def _sum(self) -> Int64[np.ndarray, "t p"]:
-        return np.asarray(self.truth_voxels[:, None] + self.predicted_voxels[None], np.int64)
-
-    def goodness(self, rule: Rule, threshold: float | None = None) -> Float[np.ndarray, "t p"]:
-        """How well each pair fits, above 0 and up to 1; 0 for a pair that may not be matched."""
+    def fit(self, rule: Rule, threshold: float | None = None) -> Fit:
+        """The pairs that a rule lets through."""
         limit = THRESHOLDS[rule] if threshold is None else threshold
         if not limit > 0:
             raise ValueError(f"threshold {limit} of the rule {rule!r} must be above 0")
         if rule == "distance":
-            apart = self.apart_mm
-            return np.where(apart <= limit, 1.0 - apart / (2 * limit), 0.0)
+            pairs, apart = _within(self.truth_mm, self.predicted_mm, limit)
+            return Fit(self._shape, pairs, 1.0 - apart / (2 * limit))
         score = self.dice if rule == "dice" else self.iou
-        return np.where((score >= limit) & (self.shared > 0), score, 0.0)
+        return Fit(self._shape, self.pairs[score >= limit], score[score >= limit])
+
+    @property
+    def _shape(self) -> tuple[int, int]:
+        return len(self.truth_ids), len(self.predicted_ids)
 
 
 def match_lesions(
@@ -91,18 +107,17 @@ def match_lesions(
     d, h, w = truth_ids.shape
     whole = [MaskCrop(labels=ids, start=(0, 0, 0), shape=(d, h, w)) for ids in (truth_ids, predicted_ids)]
     overlap = Overlap.of(whole[0], whole[1], spacing_mm)
-    pairs = assign(overlap.goodness(rule, threshold))
-    return tuple((int(overlap.truth_ids[t]), int(overlap.predicted_ids[p])) for t, p in pairs)
+    fit = overlap.fit(rule, threshold)
+    return tuple((int(overlap.truth_ids[t]), int(overlap.predicted_ids[p])) for t, p in fit.pairs[assign(fit)])
 
 
-def assign(goodness: Float[np.ndarray, "t p"]) -> Int64[np.ndarray, "m 2"]:
-    """The optimal one-to-one matching: (row, column) of each pair. Only entries above 0 may be matched."""
+def assign(fit: Fit) -> Int64[np.ndarray, " k"]:
+    """The optimal one-to-one matching, as places in `fit.pairs`."""
     # All goodness together weighs less than one more pair; the same input always gives the same pairs.
-    weight = (goodness > 0) * (1.0 + goodness / (2 * max(min(goodness.shape), 1)))
-    return _best(weight)
+    return _best(fit, 1.0 + fit.goodness / (2 * max(min(fit.shape), 1)))
 
 
-def first_found(goodness: Float[np.ndarray, "t p"], confidence: Float[np.ndarray, " p"]) -> Bool[np.ndarray, " p"]:
+def first_found(fit: Fit, confidence: Float[np.ndarray, " p"]) -> Bool[np.ndarray, " p"]:
     """Which predictions find a lesion, so that among those above any confidence as many do as one to one matching
     allows.
 
@@ -111,19 +126,23 @@ def first_found(goodness: Float[np.ndarray, "t p"], confidence: Float[np.ndarray
     """
     order = np.unique(confidence, return_inverse=True)[1] + 1.0
     hit = np.zeros(len(confidence), bool)
-    hit[_best((goodness > 0) * order[None])[:, 1]] = True
+    hit[fit.pairs[_best(fit, order[fit.pairs[:, 1]]), 1]] = True
     return hit
 
 
-def _best(weight: Float[np.ndarray, "t p"]) -> Int64[np.ndarray, "m 2"]:
-    """Pairs of positive weight whose sum is greatest."""
-    from scipy.optimize import linear_sum_assignment
+def _best(fit: Fit, weight: Float[np.ndarray, " m"]) -> Int64[np.ndarray, " k"]:
+    """Places of the pairs, one to one, whose weights (above 0) have the greatest sum."""
+    from scipy.sparse import csr_array
+    from scipy.sparse.csgraph import min_weight_full_bipartite_matching
 
-    rows, columns = np.flatnonzero(weight.any(axis=1)), np.flatnonzero(weight.any(axis=0))
-    inner = weight[np.ix_(rows, columns)]
-    t, p = linear_sum_assignment(inner, maximize=True)
-    kept = inner[t, p] > 0
-    return np.stack([rows[t[kept]], columns[p[kept]]], -1).astype(np.int64)
+    if not len(weight):
+        return np.zeros(0, np.int64)
+    (rows, row), (columns, column) = (np.unique(side, return_inverse=True) for side in fit.pairs.T)
+    each = np.arange(len(rows))  # a lesion may also take a column of its own, which weighs 0: it stays unmatched
+    cost = float(weight.max()) + 1 - np.concatenate([weight, np.zeros(len(rows))])
+    ends = np.concatenate([row, each]), np.concatenate([column, len(columns) + each])
+    _, taken = min_weight_full_bipartite_matching(csr_array((cost, ends), (len(rows), len(columns) + len(rows))))
+    return np.flatnonzero(taken[row] == column).astype(np.int64)
 
 
 def _lesions(
@@ -141,14 +160,28 @@ def _lesions(
 
 def _shared(
     truth: MaskCrop, predicted: MaskCrop, t_ids: Int64[np.ndarray, " t"], p_ids: Int64[np.ndarray, " p"]
-) -> Int64[np.ndarray, "t p"]:
-    """Voxels that each pair shares, looked for where the two boxes meet."""
+) -> tuple[Int64[np.ndarray, "m 2"], Int64[np.ndarray, " m"]]:
+    """The pairs that share voxels and how many, looked for where the two boxes meet."""
     low = np.maximum(truth.start, predicted.start)
     high = np.minimum(*(np.add(crop.start, crop.labels.shape) for crop in (truth, predicted)))
-    if (high <= low).any() or not (len(t_ids) and len(p_ids)):
-        return np.zeros((len(t_ids), len(p_ids)), np.int64)
+    if (high <= low).any():
+        return np.zeros((0, 2), np.int64), np.zeros(0, np.int64)
     t, p = (crop.labels[tuple(map(slice, low - crop.start, high - crop.start))] for crop in (truth, predicted))
     both = (t > 0) & (p > 0)
-    pair = np.searchsorted(t_ids, t[both]) * len(p_ids) + np.searchsorted(p_ids, p[both])
-    counts = np.bincount(pair, minlength=len(t_ids) * len(p_ids))
-    return counts.reshape(len(t_ids), len(p_ids)).astype(np.int64)
+    code, counts = np.unique(t[both].astype(np.int64) << 32 | p[both].astype(np.int64), return_counts=True)
+    pairs = np.stack([np.searchsorted(t_ids, code >> 32), np.searchsorted(p_ids, code & 0xFFFFFFFF)], -1)
+    return pairs.astype(np.int64), counts.astype(np.int64)
+
+
+def _within(
+    a: Float[np.ndarray, "t 3"], b: Float[np.ndarray, "p 3"], limit: float
+) -> tuple[Int64[np.ndarray, "m 2"], Float[np.ndarray, " m"]]:
+    """The pairs of points that are at most `limit` apart, and how far."""
+    from scipy.spatial import KDTree
+
+    if not (len(a) and len(b)):
+        return np.zeros((0, 2), np.int64), np.zeros(0)
+    near = KDTree(a).query_ball_tree(KDTree(b), limit * (1 + 1e-9))
+    pairs = np.array([(i, j) for i, found in enumerate(near) for j in sorted(found)], np.int64).reshape(-1, 2)
+    apart = np.linalg.norm(a[pairs[:, 0]] - b[pairs[:, 1]], axis=-1)
+    return pairs[apart <= limit], apart[apart <= limit]

@@ -5,7 +5,7 @@ from math import isnan
 
 from rect_core.frame import GridConfig
 from rect_eval.cases import Pairs
-from rect_eval.localization.case import has_volume
+from rect_eval.localization.case import has_volume, looked_for
 from rect_eval.localization.froc import FALSE_PER_SCAN
 from rect_eval.localization.matching import THRESHOLDS
 from rect_eval.localization.oracle import THRESHOLD
@@ -56,12 +56,19 @@ def warnings_of(
     jobs = [job.truth for job in plan.jobs.values()]
     counts = {
         "Cases without a prediction: {}; they count as empty predictions, not as true negatives.": len(pairs.missing),
+        "True masks that a prediction did not look for, though others did: {}; they count as missing predictions.": sum(
+            len(set(job.findings) - looked_for(job.predicted))
+            for job in plan.jobs.values()
+            if job.predicted is not None
+        ),
         "True masks that no prediction says it looked for: {}; they are not scored.": plan.counted(NOT_ASSESSED),
         "Predicted masks whose truth is unknown: {}; they are not scored.": plan.counted(UNKNOWN),
         "Masks with a partial truth: {}; they have no Dice.": sum(r.partial for r in every),
         "Cases without a scan to compare grids with: {}; the grid of their first true mask was taken for it.": sum(
             not has_volume(truth) for truth in jobs
         ),
+        "Masks that hold one id in several separate pieces: {}; it counts as one lesion: number the lesions if these "
+        "are plain masks of 0 and 1.": sum(r.lumped for r in every),
         "Masks without an oracle Dice: {}; no region map with lungs was given or found.": sum(
             asked_oracle and len(r.lesions) > 0 and isnan(r.values["oracle_dice"]) for r in every
         ),

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from rect_core.findings import LOCALIZED
 from rect_core.frame import GridConfig
-from rect_eval.cases import Pairs, Predicted
-from rect_eval.localization.case import Job
+from rect_eval.cases import Pairs
+from rect_eval.localization.case import Job, looked_for
 
 UNKNOWN = "unknown truth"
 NOT_ASSESSED = "not assessed"
@@ -27,25 +27,19 @@ class Plan:
 
 
 def plan(pairs: Pairs, grid: GridConfig | None) -> Plan:
-    """A finding is scored where its truth is known and the prediction looked for it. A missing prediction counts for
-    the findings that any other prediction looked for."""
+    """A finding is scored where its truth is known and any prediction looked for it: one that did not is missing, or a
+    system could choose the cases it is scored on."""
     ever = {finding for predicted in pairs.predictions for finding in looked_for(predicted)}
     jobs: dict[str, Job] = {}
     skipped: list[dict[str, str]] = []
     for truth, predicted in zip(pairs.truths, pairs.predictions, strict=True):
-        looked = ever if predicted is None else looked_for(predicted)
-        scored = ordered([finding for finding in truth.lesions if finding in looked])
-        others = {*truth.lesions, *looked} - {*scored}
+        scored = ordered([finding for finding in truth.lesions if finding in ever])
+        others = {*truth.lesions, *(ever if predicted is None else looked_for(predicted))} - {*scored}
         skipped.append({finding: NOT_ASSESSED if finding in truth.lesions else UNKNOWN for finding in others})
         if scored:
             jobs[truth.case_id] = Job(truth=truth, predicted=predicted, findings=scored, grid=grid)
     findings = ordered({finding for job in jobs.values() for finding in job.findings})
     return Plan(jobs=jobs, skipped=tuple(skipped), findings=findings)
-
-
-def looked_for(predicted: Predicted | None) -> set[str]:
-    """The findings that a prediction looked for as masks."""
-    return set() if predicted is None else {*predicted.assessed, *predicted.lesions}
 
 
 def ordered(findings: Sequence[str] | set[str]) -> tuple[str, ...]:

@@ -9,13 +9,14 @@ import numpy as np
 from jaxtyping import Bool, Float, Int64
 
 from rect_core.frame import Frame
+from rect_core.measure.components import components, find_runs
 from rect_core.types import MaskCrop
 from rect_core.volume import Volume
 from rect_eval.localization.masks import Lesion, lesions_of
-from rect_eval.localization.matching import THRESHOLDS, Overlap, Rule, assign, first_found
+from rect_eval.localization.matching import THRESHOLDS, Fit, Overlap, Rule, assign, first_found
 from rect_eval.localization.oracle import oracle_dice
 from rect_eval.localization.overlap import ratio
-from rect_eval.localization.sizes import lesion_diameters
+from rect_eval.localization.sizes import lesion_diameters, longest_diameter
 from rect_eval.localization.surface import distances_between, hd95_of, nsd_of, surface_points
 
 NSD_MM: Final = 2.0
@@ -49,7 +50,7 @@ class Result:
     partial: the truth outlines some of the lesions only; values: MEASURES; lesions: diameter in mm, Dice with the
     matched prediction (0: none), oracle Dice and whether it was found, of each true lesion; matched: pairs under each
     rule; confidence: of each predicted lesion, NaN where the prediction states none; hits: which of them find a lesion
-    first, under each rule.
+    first, under each rule; lumped: of the two masks, how many hold one id in several pieces, as masks without ids do.
     """
 
     finding: str
@@ -60,6 +61,7 @@ class Result:
     matched: Mapping[Rule, int]
     confidence: Float[np.ndarray, " p"]
     hits: Mapping[Rule, Bool[np.ndarray, " p"]]
+    lumped: int = 0
 
 
 def score_finding(
@@ -78,20 +80,20 @@ def score_finding(
     frame: where the model grid lay, None leaves the oracle undefined; prob: of each predicted instance.
     """
     overlap = Overlap.of(truth, predicted, volume.spacing_mm)
-    goodness = {rule: overlap.goodness(rule) for rule in THRESHOLDS}
-    pairs = {rule: assign(fit) for rule, fit in goodness.items()}
+    fits = {rule: overlap.fit(rule) for rule in THRESHOLDS}
+    chosen = {rule: assign(fit) for rule, fit in fits.items()}
     confidence = np.array([prob.get(int(n), nan) for n in overlap.predicted_ids], np.float64)
     status = _status(overlap, partial=partial, missing=missing)
-    lesions = _lesions(lesions_of(truth), overlap, pairs["dice"], volume, frame)
+    lesions = _lesions(lesions_of(truth), fits["dice"], chosen["dice"], volume, frame)
     values = dict.fromkeys(MEASURES, nan)
     values |= _amounts(overlap, volume, partial=partial)
-    values |= _found(overlap, len(pairs["dice"]), partial=partial)
+    values |= _found(overlap, len(chosen["dice"]), partial=partial)
     if not partial:
         values |= _overlaps(overlap)
         if status == "scored":
             values |= _surfaces(truth, predicted, volume)
-            longest = lesion_diameters(lesions_of(predicted), volume.spacing_mm).max()
-            values["diameter_error_mm"] = float(longest - lesions[:, 0].max())
+            longest = longest_diameter(lesions_of(predicted), volume.spacing_mm)
+            values["diameter_error_mm"] = longest - float(lesions[:, 0].max())
     if frame is not None and len(lesions):
         whole = oracle_dice(truth.labels > 0, truth.start, frame) if len(lesions) > 1 else float(lesions[0, 2])
         values["oracle_dice"] = whole
@@ -101,9 +103,10 @@ def score_finding(
         partial=partial,
         values=values,
         lesions=lesions,
-        matched={rule: len(found) for rule, found in pairs.items()},
+        matched={rule: len(found) for rule, found in chosen.items()},
         confidence=confidence,
-        hits={rule: first_found(fit, np.nan_to_num(confidence)) for rule, fit in goodness.items()},
+        hits={rule: first_found(fit, np.nan_to_num(confidence)) for rule, fit in fits.items()},
+        lumped=_lumped(truth) + _lumped(predicted),
     )
 
 
@@ -116,6 +119,15 @@ def _status(overlap: Overlap, *, partial: bool, missing: bool) -> str:
     if here and there:
         return "scored"
     return "prediction empty" if here else "truth empty" if there else "both empty"
+
+
+def _lumped(crop: MaskCrop) -> bool:
+    """Whether a mask holds one id and several pieces (26 neighbours)."""
+    held = crop.labels > 0
+    if not held.any() or (crop.labels[held] != crop.labels.max()).any():
+        return False
+    d, h, w = held.shape
+    return bool(components(find_runs(held), (d, h, w)).any())
 
 
 def _amounts(overlap: Overlap, volume: Volume, *, partial: bool) -> dict[str, float]:
@@ -132,7 +144,7 @@ def _found(overlap: Overlap, matched: int, *, partial: bool) -> dict[str, float]
     """Lesions, the share of the truth's voxels and the hit. Of a partial truth a prediction that touches no outlined
     lesion may be right: it counts for nothing."""
     held, shared = float(overlap.truth_voxels.sum()), float(overlap.shared.sum())
-    counted = overlap.shared.any(axis=0) if partial else np.ones(len(overlap.predicted_ids), bool)
+    counted = np.unique(overlap.pairs[:, 1]) if partial else np.arange(len(overlap.predicted_ids))
     overall = ratio(2 * shared, held + float(overlap.predicted_voxels[counted].sum()))
     return {
         "lesions_truth": float(len(overlap.truth_ids)),
@@ -161,12 +173,13 @@ def _surfaces(truth: MaskCrop, predicted: MaskCrop, volume: Volume) -> dict[str,
 
 
 def _lesions(
-    truth: Sequence[Lesion], overlap: Overlap, pairs: Int64[np.ndarray, "m 2"], volume: Volume, frame: Frame | None
+    truth: Sequence[Lesion], fit: Fit, chosen: Int64[np.ndarray, " k"], volume: Volume, frame: Frame | None
 ) -> Float[np.ndarray, "t 4"]:
     """Diameter, Dice, oracle Dice and found of each true lesion."""
     out = np.zeros((len(truth), 4))
     out[:, 0] = lesion_diameters(truth, volume.spacing_mm)
-    out[pairs[:, 0], 1] = overlap.dice[pairs[:, 0], pairs[:, 1]]
+    found = fit.pairs[chosen, 0]
+    out[found, 1] = fit.goodness[chosen]
     out[:, 2] = [nan if frame is None else oracle_dice(mask, start, frame) for mask, start in truth]
-    out[pairs[:, 0], 3] = 1.0
+    out[found, 3] = 1.0
     return out

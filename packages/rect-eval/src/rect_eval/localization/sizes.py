@@ -25,6 +25,17 @@ def lesion_diameters(lesions: Sequence[Lesion], spacing_mm: tuple[float, float, 
     return np.array([diameters(find_runs(mask), spacing_mm[1:])[0] for mask, _ in lesions], np.float64)
 
 
+def longest_diameter(lesions: Sequence[Lesion], spacing_mm: tuple[float, float, float]) -> float:
+    """The largest of their diameters; a lesion whose box is too small to hold it is not measured."""
+    reach = [float(np.hypot(*np.multiply(mask.shape[1:], spacing_mm[1:]))) for mask, _ in lesions]
+    longest = 0.0
+    for place in np.argsort(reach)[::-1]:
+        if reach[place] < longest:
+            break
+        longest = max(longest, float(lesion_diameters([lesions[place]], spacing_mm)[0]))
+    return longest
+
+
 def band_name(band: Band, unit: str) -> str:
     """Such as "1-10 ml" or ">=100 ml"."""
     low, high = band

@@ -1,11 +1,12 @@
 """A folder that appears whole or not at all, and never takes the place of somebody else's."""
 
+import errno
 import os
 import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -55,6 +56,8 @@ def whole_folder(target: Path, *, force: bool, ours: Callable[[Path], bool]) -> 
         partial.chmod(0o777 & ~_umask())
         _replace(partial, target)
     except OSError as error:
+        if error.errno in (errno.ENOTEMPTY, errno.EEXIST):
+            raise DataError(f"{target.name!r} was written by another run meanwhile: give another --out") from error
         why = error.strerror or type(error).__name__
         raise DataError(f"{target.name!r} cannot be written: {why}: give a folder with room for it") from error
     finally:
@@ -85,9 +88,10 @@ def _remove_stale(target: Path) -> None:
     """Removes what a killed process left of this folder."""
     limit = time.time() - STALE_SECONDS
     for path in target.absolute().parent.iterdir():
-        left = path.name.startswith(_hidden(target)) and path.name.endswith((".partial", ".old"))
-        if left and path.stat().st_mtime < limit:
-            shutil.rmtree(path, ignore_errors=True)
+        if path.name.startswith(_hidden(target)) and path.name.endswith((".partial", ".old")):
+            with suppress(FileNotFoundError):  # another run may be done with it by now
+                if path.stat().st_mtime < limit:
+                    shutil.rmtree(path, ignore_errors=True)
 
 
 def _umask() -> int:

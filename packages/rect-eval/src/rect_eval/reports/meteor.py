@@ -111,11 +111,10 @@ def _run(command: Sequence[str], given: str, folder: Path, seconds: float) -> tu
         try:
             return process.communicate(given, seconds)
         except subprocess.TimeoutExpired:
-            _end(process)
             raise MeteorUnavailable(f"the METEOR program did not finish within {seconds:g} s") from None
-        except BaseException:
-            _end(process)
-            raise
+        finally:
+            if process.poll() is None:
+                _end(process)
 
 
 def _end(process: "subprocess.Popen[str]") -> None:

@@ -20,6 +20,10 @@ class _Rule:
     given: str
 
 
+_STORED: Final = ".b2nd"
+"""What a store writes: arrays on the grid of the model."""
+
+
 def _labelled(truth: Truth) -> bool:
     return not all(isnan(value) for value in truth.labels)
 
@@ -65,6 +69,8 @@ def split_parts(pairs: Pairs, options: Options) -> Parts:
         rule = _rule(part, options)
         lacking = _lacking(pairs, rule)
         if not lacking:
+            if part == "localization":
+                _check_grids(pairs)
             found[part] = _of_part(pairs, part, rule, allow_missing=options.allow_missing)
             notes += _left_out(pairs, found[part], part, rule)
         elif part in options.only:
@@ -91,6 +97,18 @@ def _lacking(pairs: Pairs, rule: _Rule) -> str:
     if not any(p is not None and rule.predicted(p) for p in pairs.predictions):
         return f"no prediction has {rule.given}"
     return ""
+
+
+def _check_grids(pairs: Pairs) -> None:
+    """Refuses the masks of a store, before the long work."""
+    for truth in pairs.truths:
+        stored = next((path for path in truth.lesions.values() if path.suffix == _STORED), None)
+        if stored is not None:
+            raise DataError(
+                f"localization: case {truth.case_id!r}: {stored.name} lies in a store, on the model's grid, but masks "
+                "are scored on the scan's own: give the manifest of the sources (prepare_ct_rate.py --manifest-only), "
+                "or --only classification,reports"
+            )
 
 
 def _of_part(pairs: Pairs, part: Part, rule: _Rule, *, allow_missing: bool) -> Pairs:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from jaxtyping import Float, Int64
+from jaxtyping import Bool, Float, Int64
 
 from rect_eval.scores import Statistic
 from rect_eval.uncertainty.draws import check_groups, left_out, resamples_of, value_of
@@ -29,11 +29,14 @@ def bootstrap(
     resamples: int = 1000,
     seed: int = 0,
     interval: str = "percentile",
+    inflated: Bool[np.ndarray, " m"] | None = None,
 ) -> Interval:
     """95 % intervals of m scores, drawing whole groups (patients) with replacement.
 
-    groups: the patient of each case, numbered from 0. interval: "percentile" or "bca". With one patient, or no
-    resamples, the intervals are NaN: there is nothing to draw from.
+    groups: the patient of each case, numbered from 0. interval: "percentile" or "bca". inflated: scores that are too
+    high in every finite sample, and higher still in a resample of it, as the ECE: their replicates are moved back by
+    their mean excess (Efron and Tibshirani, 1993, chapter 10). With one patient, or no resamples, the intervals are
+    NaN: there is nothing to draw from.
     """
     if interval not in INTERVALS:
         raise ValueError(f"interval {interval!r} is not one of {', '.join(INTERVALS)}")
@@ -42,6 +45,8 @@ def bootstrap(
         return Interval(value=value, low=np.full_like(value, np.nan), high=np.full_like(value, np.nan))
     check_groups(groups)
     replicates = np.concatenate([statistic(weights) for weights in resamples_of(groups, resamples, seed)])
+    if inflated is not None:
+        replicates[:, inflated] -= _mean(replicates[:, inflated]) - value[inflated]
     tails = np.tile(_TAILS, (len(value), 1))
     if interval == "bca":
         outside = np.concatenate([statistic(weights) for weights in left_out(groups)])
@@ -61,6 +66,14 @@ def between(
         if not np.isnan(score) and 2 * len(found) >= len(replicates) and not np.isnan(cut).any():
             ends[column] = np.quantile(found, cut)
     return Interval(value=value, low=ends[:, 0], high=ends[:, 1])
+
+
+def _mean(replicates: Float[np.ndarray, "b m"]) -> Float[np.ndarray, " m"]:
+    """The mean of each score's defined replicates, NaN without one."""
+    known = ~np.isnan(replicates)
+    total, count = np.where(known, replicates, 0.0).sum(0), known.sum(0)
+    mean: Float[np.ndarray, " m"] = np.divide(total, count, out=np.full_like(total, np.nan), where=count > 0)
+    return mean
 
 
 def _bca_tails(

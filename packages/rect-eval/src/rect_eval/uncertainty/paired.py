@@ -1,7 +1,7 @@
 """Two systems on the same cases: the interval of their difference, and a permutation test."""
 
 import numpy as np
-from jaxtyping import Float, Int64
+from jaxtyping import Bool, Float, Int64
 
 from rect_eval.scores import Statistic
 from rect_eval.uncertainty.bootstrap import Interval, bootstrap
@@ -16,9 +16,12 @@ def paired_bootstrap(
     resamples: int = 1000,
     seed: int = 0,
     interval: str = "percentile",
+    inflated: Bool[np.ndarray, " m"] | None = None,
 ) -> Interval:
-    """The interval of b - a, both on the same resamples of patients."""
-    return bootstrap(lambda w: b(w) - a(w), groups, resamples=resamples, seed=seed, interval=interval)
+    """The interval of b - a, both on the same resamples of patients. inflated: as in `bootstrap`."""
+    return bootstrap(
+        lambda w: b(w) - a(w), groups, resamples=resamples, seed=seed, interval=interval, inflated=inflated
+    )
 
 
 def permutation_test(

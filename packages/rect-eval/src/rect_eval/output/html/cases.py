@@ -1,12 +1,11 @@
 """The worst and the best cases, with their pictures and reports."""
 
-import base64
 from dataclasses import dataclass
 from math import isfinite
-from pathlib import Path
 from typing import Final
 
 from rect_eval.cases import Predicted, Truth
+from rect_eval.output.html.overlays import Overlays
 from rect_eval.output.html.reading import differences, marked
 from rect_eval.output.html.text import isolated, safe, tag
 from rect_eval.output.words import number, words
@@ -14,8 +13,6 @@ from rect_eval.run.evaluation import Evaluation
 from rect_eval.scores import Section
 
 _EACH: Final = 3
-_MOST_BYTES: Final = 4 << 20
-_PNG: Final = b"\x89PNG\r\n\x1a\n"
 _MARKS: Final = (
     " Marked by the rules of rect_eval.label: "
     + ", ".join(tag("mark", state, kind=state) for state in ("present", "absent", "uncertain"))
@@ -36,8 +33,8 @@ class _Ranked:
     scores: tuple[tuple[str, float], ...]
 
 
-def case_cards(section: Section, evaluation: Evaluation, shown: set[str]) -> str:
-    """Cards of the three worst and the three best cases. shown: cases whose picture stands on the page, added to."""
+def case_cards(section: Section, evaluation: Evaluation, overlays: Overlays) -> str:
+    """Cards of the three worst and the three best cases. overlays: the pictures of the page."""
     column = next((name for name in _RANKED_BY.get(section.name, ()) if name in section.cases.columns), "")
     ranked = _ranked(section, column) if column else []
     if not ranked or not len(evaluation.pairs):
@@ -49,7 +46,7 @@ def case_cards(section: Section, evaluation: Evaluation, shown: set[str]) -> str
     about = f"By the {words(column)} of each report.{_MARKS}" if reports else "By the mean Dice of the scored findings."
     made = []
     for title, heap in heaps.items():
-        cards = [_card(case, *rows[case.case_id], section.name, shown) for case in heap if case.case_id in rows]
+        cards = [_card(case, *rows[case.case_id], section.name, overlays) for case in heap if case.case_id in rows]
         made.append(tag("div", "".join([tag("h4", title), *cards])))
     side_by_side = not reports and len(made) > 1
     head = tag("h3", "Worst and best cases") + tag("p", about, kind="about")
@@ -72,13 +69,13 @@ def _ranked(section: Section, column: str) -> list[_Ranked]:
     return sorted(cases, key=lambda case: (case.mean, case.case_id))
 
 
-def _card(case: _Ranked, truth: Truth, predicted: Predicted | None, part: str, shown: set[str]) -> str:
+def _card(case: _Ranked, truth: Truth, predicted: Predicted | None, part: str, overlays: Overlays) -> str:
     chips = "".join(tag("span", f"{safe(name)} <b>{number(value)}</b>") for name, value in case.scores)
     head = tag("h5", isolated(case.case_id)) + tag(
         "p", tag("span", f"patient {isolated(truth.patient)}") + chips, kind="chips"
     )
     body = [_texts(truth, predicted)] if part == "reports" else []
-    body.append(_picture(case.case_id, predicted, shown))
+    body.append(_picture(case.case_id, predicted, overlays))
     return tag("article", head + "".join(body), kind="card")
 
 
@@ -93,27 +90,7 @@ def _texts(truth: Truth, predicted: Predicted | None) -> str:
     return tag("div", "".join(sides), kind="sides") + both
 
 
-def _picture(case_id: str, predicted: Predicted | None, shown: set[str]) -> str:
+def _picture(case_id: str, predicted: Predicted | None, overlays: Overlays) -> str:
     if predicted is None:
         return tag("p", "There is no prediction for this case.", kind="quiet")
-    if predicted.folder is None:
-        return ""
-    if case_id in shown:
-        return tag("p", "Its picture stands above.", kind="quiet")
-    source, why = _data_uri(predicted.folder / "overlay.png")
-    if why:
-        return tag("p", safe(why), kind="quiet")
-    shown.add(case_id)
-    return f'<img src="{source}" alt="{safe(f"Slices of {case_id} with the predicted outlines")}" loading="lazy">'
-
-
-def _data_uri(path: Path) -> tuple[str, str]:
-    """A PNG as a data URI, or "" and why it is not shown."""
-    if not path.is_file():
-        return "", "The prediction folder has no overlay.png."
-    if path.stat().st_size > _MOST_BYTES:
-        return "", f"overlay.png has {path.stat().st_size >> 20} MB and is not embedded."
-    data = path.read_bytes()
-    if not data.startswith(_PNG):
-        return "", "overlay.png is no PNG and is not embedded."
-    return "data:image/png;base64," + base64.b64encode(data).decode(), ""
+    return overlays.picture(case_id, predicted.folder) if predicted.folder else ""

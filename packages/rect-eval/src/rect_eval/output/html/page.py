@@ -9,6 +9,7 @@ from rect_eval.output.flags import other_warnings
 from rect_eval.output.html.cases import case_cards
 from rect_eval.output.html.classes import class_table
 from rect_eval.output.html.head import header
+from rect_eval.output.html.overlays import Overlays
 from rect_eval.output.html.scores import control_table, tiles
 from rect_eval.output.html.text import bullets, facts, isolated, safe, table, tag
 from rect_eval.output.pictures import Group, groups
@@ -26,8 +27,8 @@ _MOST_WRONG: Final = 8
 def page(evaluation: Evaluation) -> str:
     """The whole page."""
     style = files("rect_eval.output.html").joinpath("style.css").read_text(encoding="utf-8")
-    shown: set[str] = set()
-    sections = "\n".join(_section(section, evaluation, shown) for section in evaluation.sections)
+    overlays = Overlays()
+    sections = "\n".join(_section(section, evaluation, overlays) for section in evaluation.sections)
     title = f"{evaluation.predictions} against {evaluation.truth}: rect-eval"
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
@@ -39,7 +40,7 @@ def page(evaluation: Evaluation) -> str:
     )
 
 
-def _section(section: Section, evaluation: Evaluation, shown: set[str]) -> str:
+def _section(section: Section, evaluation: Evaluation, overlays: Overlays) -> str:
     parts = [
         tag("h2", PARTS[section.name]),
         "".join(tag("p", f"<b>Warning.</b> {safe(text)}", kind="warning") for text in other_warnings(section)),
@@ -50,7 +51,7 @@ def _section(section: Section, evaluation: Evaluation, shown: set[str]) -> str:
         tag("h3", "By label" if section.name != "localization" else "By finding") if section.classes.rows else "",
         class_table(section),
         _most_wrong(section),
-        case_cards(section, evaluation, shown),
+        case_cards(section, evaluation, overlays),
         tag("h3", "Rules that were applied") + bullets(section.notes) if section.notes else "",
     ]
     return tag("section", "\n".join(part for part in parts if part), id=section.name)
