@@ -16,7 +16,7 @@ LOCK = ROOT / "requirements.lock"
 def declared() -> list[Requirement]:
     """Third-party requirements of all members, their extras and the root's groups."""
     found: list[str] = []
-    for path in [ROOT / "pyproject.toml", *ROOT.glob("packages/*/pyproject.toml")]:
+    for path in [ROOT / "pyproject.toml", *ROOT.glob("[ap]*s/*/pyproject.toml")]:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
         groups = [
             *data["project"].get("optional-dependencies", {}).values(),

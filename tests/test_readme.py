@@ -22,7 +22,7 @@ import numpy as np
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-READMES = [ROOT / "README.md", *sorted(ROOT.glob("packages/*/README.md"))]
+READMES = [ROOT / "README.md", *sorted(ROOT.glob("[ap]*s/*/README.md"))]
 BLOCK = re.compile(r"^```(python|bash)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 ONLY_PARSED = ("# needs the Hub", "# needs a GPU")
 
@@ -93,7 +93,7 @@ def test_the_blocks_of_a_readme_run(path: Path, scan: nib.Nifti1Image, tmp_path:
     plan = []
     for step in steps(path):
         code, where = runnable(step), f"{path.relative_to(ROOT)}:{step.line}"
-        if step.kind == "python" or code.startswith(("rect ", "rect-eval ")):
+        if step.kind == "python" or code.startswith(("rect ", "rect-eval ", "rect-train ")):
             plan.append((step.kind, where, code))
         elif code.startswith("make "):
             subprocess.run(

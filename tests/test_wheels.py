@@ -15,7 +15,11 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-PACKAGES = sorted(path.parent.name for path in ROOT.glob("packages/*/pyproject.toml"))
+FOLDERS = {
+    "rect-train" if path.parent.name == "trainer" else path.parent.name: path.parent
+    for path in ROOT.glob("[ap]*s/*/pyproject.toml")
+}
+PACKAGES = sorted(FOLDERS)
 
 pytestmark = pytest.mark.slow
 
@@ -65,7 +69,7 @@ def bare_environment(folder: Path) -> Path:
 def pip_lines(dist: Path) -> list[str]:
     """Every `pip install` of the READMEs, the root's first; for a package's folder stands the wheel built from it."""
     texts = [
-        path.read_text(encoding="utf-8") for path in (ROOT / "README.md", *sorted(ROOT.glob("packages/*/README.md")))
+        path.read_text(encoding="utf-8") for path in (ROOT / "README.md", *sorted(ROOT.glob("[ap]*s/*/README.md")))
     ]
     lines = [line.strip() for text in texts for line in text.splitlines() if line.strip().startswith("pip install ")]
     wheels = {package: next(dist.glob(f"{package.replace('-', '_')}-*.whl")) for package in PACKAGES}
@@ -88,7 +92,7 @@ def clean(bin_folder: Path, dist: Path) -> dict[str, str]:
 
 @pytest.mark.parametrize("package", PACKAGES)
 def test_a_wheel_holds_all_of_its_package_and_nothing_else(shop: Path, package: str) -> None:
-    source = ROOT / "packages" / package / "src"
+    source = FOLDERS[package] / "src"
     expected = {
         str(path.relative_to(source))
         for path in source.rglob("*")

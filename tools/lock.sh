@@ -8,7 +8,7 @@ out=$(.venv/bin/python -c "import os, sys; print(os.path.abspath(sys.argv[1]))" 
 uv="$PWD/.venv/bin/uv"
 copy=$(mktemp -d)
 trap 'rm -rf "$copy"' EXIT
-tar cf - pyproject.toml packages/*/pyproject.toml | tar xf - -C "$copy"
+tar cf - pyproject.toml {apps,packages}/*/pyproject.toml | tar xf - -C "$copy"
 cd "$copy"
 unset UV_FIND_LINKS VIRTUAL_ENV
 export UV_NO_PROGRESS=1

@@ -1,0 +1,100 @@
+"""Batches without end, of each task, with a position that a checkpoint keeps."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
+
+import torch
+
+from rect_core.findings import LABEL_OF_LOCALIZED, LABELS
+from rect_data.dataset import (
+    Batch,
+    CaseSampler,
+    Item,
+    Loader,
+    StoreDataset,
+    augment,
+    balance_weights,
+    collate,
+    generator_of,
+)
+from rect_data.dataset import Task as Need
+from rect_train.config import Task, TrainConfig
+from rect_train.stop import shielded
+
+NEEDS: Final[Mapping[Task, Need]] = {
+    "masking": "any",
+    "classification": "classification",
+    "localization": "localization",
+    "generation": "report",
+}
+"""What a case must have for each task."""
+
+
+class Feed:
+    """The training batches of some tasks, epoch after epoch; augmented in the workers."""
+
+    def __init__(self, tasks: tuple[Task, ...], dataset: StoreDataset, config: TrainConfig) -> None:
+        self.tasks = tasks
+        self._batches: Iterator[Batch] | None = None
+        sampler = CaseSampler(
+            dataset.rows,
+            task=NEEDS[tasks[0]] if len(tasks) == 1 else "any",
+            split=config.data.train,
+            seed=config.seed,
+            weights=balance_weights(dataset.rows, _labels(tasks), power=config.data.balance),
+        )
+        if len(sampler) < config.batch_size:
+            raise ValueError(
+                f"batch_size {config.batch_size} is larger than the {len(sampler)} cases there are to learn "
+                f"{' and '.join(tasks)} from: give a smaller batch_size or more cases"
+            )
+        self.cases = len(sampler.indices)
+        self.loader = Loader(
+            dataset,
+            sampler,
+            batch_size=config.batch_size,
+            workers=config.data.workers,
+            pin_memory=torch.cuda.is_available() and config.device != "cpu",
+            collate=Augmenting(config),
+        )
+
+    def __next__(self) -> Batch:
+        """The next batch, of the next epoch where this one is over."""
+        while True:
+            if self._batches is None:
+                self._batches = shielded(self.loader)
+            batch = next(self._batches, None)
+            if batch is not None:
+                return batch
+            self._batches = None
+
+    def state_dict(self) -> dict[str, Any]:
+        """Where the next batch is."""
+        return self.loader.state_dict()
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Goes on at a state."""
+        self._batches = None
+        self.loader.load_state_dict(state)
+
+
+class Augmenting:
+    """Collates and augments, in a worker; depends on the seed and the drawn cases alone."""
+
+    def __init__(self, config: TrainConfig) -> None:
+        self.config, self.seed = config.data.augment, config.seed
+
+    def __call__(self, items: Sequence[Item]) -> Batch:
+        batch = collate(items)
+        return augment(batch, self.config, generator_of(batch, self.seed))
+
+
+def make_feeds(dataset: StoreDataset, config: TrainConfig) -> tuple[Feed, ...]:
+    """One feed for all tasks, or one for each."""
+    if config.data.batches == "shared":
+        return (Feed(config.asked, dataset, config),)
+    return tuple(Feed((task,), dataset, config) for task in config.asked)
+
+
+def _labels(tasks: tuple[Task, ...]) -> tuple[str, ...]:
+    return tuple(LABEL_OF_LOCALIZED.values()) if tasks == ("localization",) else LABELS
