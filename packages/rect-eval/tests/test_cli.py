@@ -372,7 +372,7 @@ def test_a_folder_of_somebody_elses_is_refused_before_any_work(world: Path, run:
     (tmp_path / "out" / "thesis.txt").write_text("mine")
     code, _, problems = run("nowhere", "nowhere", "--out", "out", "--force")
     assert code == 2
-    assert "'out' is there and rect-eval did not write all of it" in problems
+    assert "'out' is there and rect did not write all of it" in problems
 
 
 def test_progress_is_plain_lines_where_there_is_no_terminal(world: Path, run: Run) -> None:

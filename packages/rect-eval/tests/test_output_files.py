@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rect_core.errors import DataError
+from rect_core.errors import DataError, ScanError
 from rect_eval.output import from_json, load, to_json, write
 from rect_eval.output.tables import csv_bytes
 from rect_eval.output.words import interval, number, words
@@ -147,7 +147,7 @@ def test_the_folder_has_all_files_of_all_sections(tmp_path: Path) -> None:
 
 def test_an_earlier_evaluation_is_replaced_only_with_force(tmp_path: Path) -> None:
     write(evaluation(), tmp_path / "out")
-    with pytest.raises(DataError, match="--force"):
+    with pytest.raises(ScanError, match="--force"):
         write(evaluation(predictions="new"), tmp_path / "out")
     write(evaluation(predictions="new"), tmp_path / "out", force=True)
     assert load(tmp_path / "out" / "metrics.json").predictions == "new"
@@ -157,14 +157,14 @@ def test_an_earlier_evaluation_is_replaced_only_with_force(tmp_path: Path) -> No
 def test_a_folder_with_something_of_somebody_elses_is_never_replaced(tmp_path: Path) -> None:
     write(evaluation(), tmp_path / "out")
     (tmp_path / "out" / "notes.txt").write_text("mine")
-    with pytest.raises(DataError, match="did not write all of it"):
+    with pytest.raises(ScanError, match="did not write all of it"):
         write(evaluation(), tmp_path / "out", force=True)
     (tmp_path / "foreign").mkdir()
     (tmp_path / "foreign" / "metrics.json").write_text('{"schema": "other"}')
-    with pytest.raises(DataError, match="did not write all of it"):
+    with pytest.raises(ScanError, match="did not write all of it"):
         write(evaluation(), tmp_path / "foreign", force=True)
     (tmp_path / "link").symlink_to(tmp_path / "out")
-    with pytest.raises(DataError, match="stays"):
+    with pytest.raises(ScanError, match="stays"):
         write(evaluation(), tmp_path / "link", force=True)
 
 
@@ -172,9 +172,9 @@ def test_an_empty_folder_is_filled_and_a_file_is_refused(tmp_path: Path) -> None
     (tmp_path / "empty").mkdir()
     write(evaluation(), tmp_path / "empty")
     (tmp_path / "file").write_text("x")
-    with pytest.raises(DataError, match="'file' is there"):
+    with pytest.raises(ScanError, match="'file' is there"):
         write(evaluation(), tmp_path / "file", force=True)
-    with pytest.raises(DataError, match="'file' is a file, not a folder"):
+    with pytest.raises(ScanError, match="'file' is a file, not an output folder"):
         write(evaluation(), tmp_path / "file" / "below")
 
 
@@ -188,7 +188,7 @@ def test_a_failure_on_the_way_leaves_the_old_folder_and_nothing_else(
         raise OSError(28, "No space left on device", str(path))
 
     monkeypatch.setattr(Path, "write_bytes", full)
-    with pytest.raises(DataError, match="No space left"):
+    with pytest.raises(ScanError, match="No space left"):
         write(evaluation(predictions="new"), tmp_path / "out", force=True)
     assert (tmp_path / "out" / "metrics.json").read_bytes() == before
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
@@ -212,7 +212,7 @@ def test_a_folder_that_another_run_filled_meanwhile_stays(tmp_path: Path, monkey
         return rename(path, target)
 
     monkeypatch.setattr(Path, "rename", late)
-    with pytest.raises(DataError, match="'out' was written by another run meanwhile"):
+    with pytest.raises(ScanError, match="'out' was written by another run meanwhile"):
         write(evaluation(), tmp_path / "out")
     assert (tmp_path / "out" / "theirs").read_text() == "first"
     assert [path.name for path in tmp_path.iterdir()] == ["out"]

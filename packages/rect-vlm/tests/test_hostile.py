@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 
 from rect_core.errors import ScanError
+from rect_core.folders import STALE_SECONDS
 from rect_core.volume import Volume
 from rect_vlm import Prediction, ReCTVLM, outputs
 from rect_vlm.cli import main
@@ -98,14 +99,14 @@ def test_force_never_replaces_a_folder_that_rect_did_not_write(
         ["render", str(saved), "--scan", str(study), "--out", str(saved), "--force"],
     ]
     for line in lines:
-        assert "did not write it" in refusal(line, capsys)
+        assert "did not write all of it" in refusal(line, capsys)
     assert sorted(p.name for p in study.iterdir()) == slices
     assert (saved / "findings.json").exists()
 
 
 def test_force_replaces_no_file_and_no_link(prediction: Prediction, tmp_path: Path) -> None:
     (tmp_path / "CTChest4").write_text("mine")
-    with pytest.raises(ScanError, match="did not write it"):
+    with pytest.raises(ScanError, match="did not write all of it"):
         prediction.save(tmp_path, force=True)
     assert (tmp_path / "CTChest4").read_text() == "mine"
 
@@ -164,7 +165,7 @@ def test_what_a_killed_run_left_is_removed_once_it_is_old(prediction: Prediction
     old, fresh = tmp_path / ".CTChest4.aaaa.partial", tmp_path / ".CTChest4.bbbb.partial"
     old.mkdir()
     fresh.mkdir()
-    long_ago = time.time() - 2 * outputs.STALE_SECONDS
+    long_ago = time.time() - 2 * STALE_SECONDS
     os.utime(old, (long_ago, long_ago))
     prediction.save(tmp_path)
     assert sorted(p.name for p in tmp_path.iterdir()) == [fresh.name, "CTChest4"]
@@ -175,7 +176,7 @@ def test_sigterm_in_the_middle_of_a_save_leaves_no_half_written_case(tmp_path: P
         "import os, signal, sys\n"
         "from pathlib import Path\n"
         "import rect_vlm.cli as cli\n"
-        "from rect_vlm.outputs import whole_folder\n"
+        "from rect_core.folders import whole_folder\n"
         "def run(options):\n"
         "    with whole_folder(Path(sys.argv[1]) / 'case', force=False, ours=lambda p: False):\n"
         "        os.kill(os.getpid(), signal.SIGTERM)\n"

@@ -1,20 +1,15 @@
 """The files of one prediction, written whole or not at all."""
 
 import json
-import os
-import shutil
-import tempfile
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jaxtyping import UInt8
 
 from rect_core.errors import ScanError
 from rect_core.findings import LOCALIZED
+from rect_core.folders import whole_folder
 from rect_core.masks import save_map, save_mask
 from rect_core.readers.names import check_case_id
 from rect_core.types import Lesions, PredictionRecord
@@ -22,10 +17,6 @@ from rect_core.volume import Volume
 
 if TYPE_CHECKING:
     from rect_vlm.prediction import Prediction
-
-
-STALE_SECONDS: Final = 3600.0
-"""A hidden folder that nobody touched for this long was left by a process that was killed."""
 
 
 def is_prediction(folder: Path) -> bool:
@@ -60,54 +51,6 @@ def save_prediction(out: "Prediction", root: Path, *, force: bool = False, prob_
     return root / out.record.case_id
 
 
-@contextmanager
-def whole_folder(target: Path, *, force: bool, ours: Callable[[Path], bool]) -> Iterator[Path]:
-    """A folder to fill, put in place at the end: a failure on the way leaves what was there before, and nothing else.
-
-    ours: whether an existing folder is one that this command wrote; no other is ever replaced.
-    Raises ScanError when the target exists (without force, or not ours), and when it cannot be written or is full.
-    """
-    check_place(target, force=force, ours=ours)
-    partial: Path | None = None
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        _remove_stale(target)
-        # a name of its own: a case id may be as long as the file system allows
-        partial = Path(tempfile.mkdtemp(prefix=_hidden(target), suffix=".partial", dir=target.parent))
-        yield partial
-        partial.chmod(0o777 & ~_umask())
-        _replace(partial, target)
-    except OSError as error:
-        why = error.strerror or type(error).__name__
-        raise ScanError(
-            "output", f"cannot write {target.name!r} to the output folder: {why}: give a folder with room for it"
-        ) from error
-    finally:
-        if partial:
-            shutil.rmtree(partial, ignore_errors=True)
-
-
-def check_place(target: Path, *, force: bool, ours: Callable[[Path], bool]) -> None:
-    """Raises ScanError where a folder must not be put: over a file, or over one that is not ours, or without force."""
-    if not (target.exists() or target.is_symlink()):
-        return
-    if target.is_symlink() or not target.is_dir() or not (ours(target) or not any(target.iterdir())):
-        raise ScanError(
-            "output", f"{target.name!r} is there and rect did not write it, so it stays: give another output folder"
-        )
-    if not force:
-        raise ScanError("output", f"{target.name!r} exists in the output folder: give --force to replace it")
-
-
-def check_root(root: Path) -> None:
-    """Raises ScanError, before any work, for an output folder that is a file or may not be written."""
-    found = next(path for path in (root, *root.absolute().parents) if path.exists())
-    if not found.is_dir():
-        raise ScanError("output", f"{found.name!r} is a file, not an output folder: give a folder")
-    if not os.access(found, os.W_OK | os.X_OK):
-        raise ScanError("output", f"no permission to write to {found.absolute().name!r}: give another output folder")
-
-
 def json_bytes(data: dict[str, Any]) -> bytes:
     """Strict JSON: NaN has no place in it and raises ValueError."""
     return (json.dumps(data, indent=2, allow_nan=False) + "\n").encode()
@@ -120,39 +63,6 @@ def labels_view(lesions: Lesions, volume: Volume) -> UInt8[np.ndarray, "d h w"]:
         crop = lesions.crops[lesion.finding]
         view[crop.box][crop.labels == lesion.instance] = LOCALIZED.index(lesion.finding) + 1
     return view
-
-
-def _replace(partial: Path, target: Path) -> None:
-    if not target.exists():
-        partial.rename(target)
-        return
-    old = Path(tempfile.mkdtemp(prefix=_hidden(target), suffix=".old", dir=target.parent))
-    try:
-        target.rename(old / "was")
-        partial.rename(target)
-    finally:
-        if not target.exists():
-            (old / "was").rename(target)
-        shutil.rmtree(old, ignore_errors=True)
-
-
-def _hidden(target: Path) -> str:
-    return f".{target.name[:40]}."
-
-
-def _remove_stale(target: Path) -> None:
-    """Removes what a killed process left of this case."""
-    limit = time.time() - STALE_SECONDS
-    for path in target.parent.iterdir():
-        left = path.name.startswith(_hidden(target)) and path.name.endswith((".partial", ".old"))
-        if left and path.stat().st_mtime < limit:
-            shutil.rmtree(path, ignore_errors=True)
-
-
-def _umask() -> int:
-    current = os.umask(0)
-    os.umask(current)
-    return current
 
 
 def _describe(out: "Prediction", what: str) -> str:

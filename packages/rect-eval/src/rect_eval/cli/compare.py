@@ -6,12 +6,12 @@ import sys
 from pathlib import Path
 from typing import Final
 
+from rect_core.folders import check_place
 from rect_eval.cli.common import Command, add_evaluation, options_of
 from rect_eval.cli.progress import progress
 from rect_eval.cli.terminal import columns, show, width, wrapped
 from rect_eval.controls import lower_is_better
 from rect_eval.output.comparison import comparison_json, is_comparison, p_text, write_comparison
-from rect_eval.output.folder import check_place
 from rect_eval.output.words import PARTS, count, interval, minor, number, words
 from rect_eval.run import PARTS as PART_NAMES
 from rect_eval.run import Comparison, Difference, compare

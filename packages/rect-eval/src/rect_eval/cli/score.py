@@ -6,10 +6,11 @@ import sys
 from pathlib import Path
 
 from rect_core.errors import DataError
+from rect_core.folders import check_place
 from rect_eval.cli.common import Command, add_evaluation, options_of
 from rect_eval.cli.progress import progress
 from rect_eval.cli.terminal import evaluation_lines, show, width, wrapped
-from rect_eval.output import check_place, is_ours, to_json, write
+from rect_eval.output import is_ours, to_json, write
 from rect_eval.run import evaluate
 
 

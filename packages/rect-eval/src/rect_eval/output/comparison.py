@@ -6,7 +6,7 @@ from math import isfinite, isnan
 from pathlib import Path
 from typing import Any, Final
 
-from rect_eval.output.folder import whole_folder
+from rect_core.folders import whole_folder
 from rect_eval.output.metrics import json_bytes
 from rect_eval.output.tables import csv_bytes
 from rect_eval.run.compare import Comparison, Difference

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Final
 
-from rect_eval.output.folder import whole_folder
+from rect_core.folders import whole_folder
 from rect_eval.output.html import page
 from rect_eval.output.metrics import SCHEMA, json_bytes, to_json
 from rect_eval.output.tables import csv_bytes

@@ -13,11 +13,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from rect_core.config import from_yaml
 from rect_core.errors import ScanError
+from rect_core.folders import check_place, check_root
 from rect_vlm.cases import Case, find_cases
 from rect_vlm.cli.common import Commands, add_model, add_scans, load_model, stderr, stdout, threshold
 from rect_vlm.cli.show import show_prediction
 from rect_vlm.model import ReCTVLM
-from rect_vlm.outputs import check_place, check_root, is_prediction, read_record
+from rect_vlm.outputs import is_prediction, read_record
 from rect_vlm.prediction import Prediction
 from rect_vlm.settings import PredictSettings
 from rect_vlm.tables import write_tables

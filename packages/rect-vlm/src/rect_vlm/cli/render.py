@@ -8,13 +8,14 @@ import numpy as np
 from rect_core.anatomy.region_map import bounding_box
 from rect_core.errors import ScanError
 from rect_core.findings import LOCALIZED
+from rect_core.folders import check_place, whole_folder
 from rect_core.masks import read_mask
 from rect_core.read import read_volume
 from rect_core.types import MaskCrop
 from rect_core.volume import Volume
 from rect_vlm.cases import find_cases
 from rect_vlm.cli.common import Commands, stdout
-from rect_vlm.outputs import check_place, read_record, whole_folder
+from rect_vlm.outputs import read_record
 from rect_vlm.render.montage import lesion_crop, overlay
 from rect_vlm.render.regions import region_picture
 

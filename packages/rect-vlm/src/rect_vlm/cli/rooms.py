@@ -10,12 +10,13 @@ import numpy as np
 
 from rect_core.errors import ScanError
 from rect_core.findings import LOCALIZED
+from rect_core.folders import check_place, check_root, whole_folder
 from rect_core.masks import replacing
 from rect_vlm.cases import Case, find_cases
 from rect_vlm.cli.common import Commands, add_model, add_scans, load_model, stderr, stdout, threshold
 from rect_vlm.cli.show import BANNERS, lesions_table, scores_table
 from rect_vlm.model import ReCTVLM
-from rect_vlm.outputs import check_place, check_root, whole_folder, write_lesions
+from rect_vlm.outputs import write_lesions
 from rect_vlm.pipeline import Request, encode, run
 from rect_vlm.prompting import Prompting
 
