@@ -48,11 +48,13 @@ def steps(folder: Path) -> list[int]:
 
 
 def launch(config: TrainConfig, file: Path) -> subprocess.Popen[bytes]:
-    """The command on a config, in a process group of its own; what it says is in `file` with the suffix .log."""
+    """The command on a config, in a process group of its own and with as many threads as this one: another number would
+    add up in another order. What it says is in `file` with the suffix .log."""
     file.write_text(to_yaml(config), encoding="utf-8")
     command = [sys.executable, "-m", "rect_train.cli", "--config", str(file)]
     with file.with_suffix(".log").open("wb") as log:
-        return subprocess.Popen(command, stderr=log, start_new_session=True)
+        one = {**os.environ, "OMP_NUM_THREADS": "1"}
+        return subprocess.Popen(command, stderr=log, start_new_session=True, env=one)
 
 
 def wait_for(config: TrainConfig, count: int, process: subprocess.Popen[bytes]) -> None:
