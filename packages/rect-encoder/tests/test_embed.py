@@ -47,7 +47,7 @@ def encoded(sample: Path, encoder: VisionEncoder) -> EncodedScan:
 
 def test_a_chest_ct_becomes_tokens(encoded: EncodedScan, encoder: VisionEncoder) -> None:
     tokens: VisionTokens = encoded.tokens
-    assert tokens.patches.shape == (1, 12 * 16 * 16, 192)
+    assert tokens.patches.shape == (1, 12 * 8 * 8, 192)
     assert tokens.region_present[0, :6].all()
     assert 0.4 < tokens.patch_present.float().mean() <= 1.0
     assert all(x.isfinite().all() and not x.requires_grad for x in (tokens.patches, tokens.regions, tokens.pooled))

@@ -323,7 +323,7 @@ def test_base_has_about_45_million_weights() -> None:
 
 def test_kernels_are_flat_while_slices_are_thick() -> None:
     assert kernels(BASE) == [(1, 3, 3), (1, 3, 3), (3, 3, 3), (3, 3, 3), (3, 3, 3)]
-    assert kernels(TINY) == [(1, 3, 3), (3, 3, 3), (3, 3, 3), (3, 3, 3)]
+    assert kernels(TINY) == [(1, 3, 3), (3, 3, 3), (3, 3, 3), (3, 3, 3), (3, 3, 3)]
 
 
 @pytest.mark.parametrize(

@@ -39,6 +39,9 @@ MASKED = -1e4
 SUMMARY = len(REGIONS) + 1
 """Region tokens and the global token."""
 
+AT_ONCE = 2048
+"""Patches whose attention is worked out in one call: many small calls cost more than the copies of their keys."""
+
 FARTHEST = 31
 """The largest slice distance with a bias of its own in a full layer; what lies farther shares it."""
 
@@ -106,23 +109,25 @@ class SliceRegionAttention(nn.Module):
         v: Float[Tensor, "b heads keys c"],
         bias: AttentionBias,
     ) -> Float[Tensor, "b heads n c"]:
-        """What every patch reads: in a full layer at once, else one slice after the other."""
-        width = q.shape[-1]
-        asks, answers = self._slice_columns(q.shape[2] // self.slices)
+        """What every patch reads: in a full layer at once, else some slices after the others."""
+        width, size = q.shape[-1], q.shape[2] // self.slices
+        asks, answers = self._slice_columns(size)
         q = _append(q * width**-0.5, bias.asks, asks)
         k = _append(k, bias.answers, answers)
         # Values narrower than queries would fall back to plain matrices.
         v = F.pad(v, (0, q.shape[-1] - width))
         if self.full:
             return F.scaled_dot_product_attention(q, k, v, scale=1.0)[..., :width]
-        size = q.shape[2] // self.slices
-        read = []
-        for z in range(self.slices):
-            near = slice(SUMMARY + max(z - self.reach, 0) * size, SUMMARY + (z + self.reach + 1) * size)
-            keys, values = (torch.cat([x[:, :, :SUMMARY], x[:, :, near]], dim=2) for x in (k, v))
-            here = q[:, :, z * size : (z + 1) * size]
-            read.append(F.scaled_dot_product_attention(here, keys, values, scale=1.0)[..., :width])
-        return torch.cat(read, dim=2)
+        at_once = max(1, AT_ONCE // size)
+        q = rearrange(q, "b heads (z s) c -> (b heads) z s c", s=size)
+        # What lies beyond the first and last slice is a key in padding.
+        beyond = F.pad(k.new_full((1,), MASKED), (width + SUMMARY - 1, k.shape[-1] - width - SUMMARY))
+        keys, values = _Windows(k, size, self.reach, beyond), _Windows(v, size, self.reach, torch.zeros_like(beyond))
+        read = [
+            F.scaled_dot_product_attention(here, keys.of(z, here.shape[1]), values.of(z, here.shape[1]), scale=1.0)
+            for z, here in zip(range(0, self.slices, at_once), torch.split(q, at_once, dim=1), strict=True)
+        ]
+        return rearrange(torch.cat(read, dim=1)[..., :width], "(b heads) z s c -> b heads (z s) c", heads=self.heads)
 
     def _slice_columns(self, size: int) -> tuple[Float[Tensor, "heads n p"], Float[Tensor, "1 keys p"]]:
         """The slice columns of patches as queries and of all tokens as keys; size: patches of a slice."""
@@ -135,6 +140,22 @@ class SliceRegionAttention(nn.Module):
         asks = repeat(self.distance_bias[:, apart], "heads z p -> heads (z s) p", s=size)
         answers = repeat(F.one_hot(z % period, period).to(asks), "z p -> 1 (z s) p", s=size)
         return asks, F.pad(answers, (0, 0, SUMMARY, 0))
+
+
+class _Windows:
+    """What slices may read: the summary tokens, their own patches and those of the slices near them."""
+
+    def __init__(self, x: Float[Tensor, "b heads keys c"], size: int, reach: int, beyond: Float[Tensor, " c"]) -> None:
+        self.reach = reach
+        self.summary = rearrange(x[:, :, :SUMMARY], "b heads t c -> (b heads) 1 t c")
+        inside = rearrange(x[:, :, SUMMARY:], "b heads (z s) c -> (b heads) z s c", s=size)
+        edge = beyond.expand(inside.shape[0], reach, size, -1)
+        self.patches = torch.cat([edge, inside, edge], dim=1)
+
+    def of(self, first: int, count: int) -> Float[Tensor, "bheads z keys c"]:
+        """Of `count` slices from the first on."""
+        near = [self.patches[:, z : z + count] for z in range(first, first + 2 * self.reach + 1)]
+        return torch.cat([self.summary.expand(-1, count, -1, -1), *near], dim=2)
 
 
 def _append(

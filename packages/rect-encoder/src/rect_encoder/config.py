@@ -65,10 +65,9 @@ TINY: Final = EncoderConfig(
     dim=192,
     depth=4,
     heads=6,
-    patch=(4, 8, 8),
     grid=GridConfig(shape=(48, 128, 128), spacing_mm=(6.5, 3.0, 3.0)),
 )
-"""2M parameters, 3,072 patches: a scan in a fraction of a second on two CPU cores."""
+"""2M parameters, 768 patches: a scan in a fraction of a second on two CPU cores."""
 
 SMALL: Final = EncoderConfig(
     dim=384, depth=8, heads=6, grid=GridConfig(shape=(64, 256, 256), spacing_mm=(5.0, 1.5, 1.5))

@@ -1,5 +1,6 @@
 """Building blocks of the U-Net."""
 
+import torch
 import torch.nn.functional as F
 from einops import rearrange, repeat
 from jaxtyping import Bool, Float
@@ -9,7 +10,11 @@ from rect_localizer.config import Step
 
 
 class ConvBlock(nn.Sequential):
-    """Convolution, group norm, leaky ReLU. Padding keeps the size; a step of 2 halves it."""
+    """Convolution, group norm, leaky ReLU. Padding keeps the size; a step of 2 halves it.
+
+    The convolution reads channels last and the norm channels first, whatever layout comes in: in the other one, each
+    is several times slower on a CPU, the norm's backward pass at full size twenty times.
+    """
 
     def __init__(self, enter: int, leave: int, kernel: Step, groups: int, step: Step = (1, 1, 1)) -> None:
         pad = (kernel[0] // 2, kernel[1] // 2, kernel[2] // 2)
@@ -19,6 +24,14 @@ class ConvBlock(nn.Sequential):
             # In place: at full size each saved copy is worth a gigabyte.
             nn.LeakyReLU(0.01, inplace=True),
         )
+
+    def forward(self, x: Float[Tensor, "b c d h w"]) -> Float[Tensor, "b m dd hh ww"]:
+        """Features of one level."""
+        convolve, norm, rectify = self
+        if x.shape[1] > 1:  # one channel has no order
+            x = x.contiguous(memory_format=torch.channels_last_3d)
+        mixed: Tensor = rectify(norm(convolve(x).contiguous()))
+        return mixed
 
 
 class Up(nn.Module):
@@ -60,8 +73,24 @@ class TextGate(nn.Module):
 
 
 def grown(x: Float[Tensor, "b c d h w"], size: Step) -> Float[Tensor, "b c dd hh ww"]:
-    """Trilinear, cell centres kept (align_corners off)."""
-    return F.interpolate(x, size=size, mode="trilinear", align_corners=False)
+    """Trilinear, cell centres kept (align_corners off), as one matrix product an axis: up to twenty times as fast on a
+    CPU as torch's own."""
+    b, c, d, h, w = x.shape
+    if size[2] != w:
+        x = x @ _shares(w, size[2], x).T
+    if size[1] != h:
+        x = _shares(h, size[1], x) @ x
+    if size[0] != d:
+        x = (_shares(d, size[0], x) @ x.reshape(b, c, d, -1)).view(b, c, *size)
+    return x
+
+
+def _shares(cells: int, points: int, like: Tensor) -> Float[Tensor, "points cells"]:
+    """How much each cell counts at each of the points that are spread evenly over all of them."""
+    place = (torch.arange(points, device=like.device) + 0.5) * (cells / points) - 0.5
+    place = place.clamp(0, cells - 1)
+    near = 1 - (place[:, None] - torch.arange(cells, device=like.device)).abs()
+    return near.clamp(min=0).to(like.dtype)
 
 
 def size_of(x: Float[Tensor, "b c d h w"]) -> Step:

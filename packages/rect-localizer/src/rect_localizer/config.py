@@ -90,8 +90,7 @@ class LocalizerConfig:
 TINY: Final = LocalizerConfig(
     width=192,
     grid=GridConfig(shape=(48, 128, 128), spacing_mm=(6.5, 3.0, 3.0)),
-    patch=(4, 8, 8),
-    channels=(16, 32, 64, 96),
+    channels=(8, 16, 24, 32, 64),
     gated=2,
     denoiser_width=192,
     denoiser_layers=2,
