@@ -14,7 +14,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 from rect_core.errors import DataError, ScanError
 from rect_core.frame import GridConfig
 from rect_data import ct_rate
-from rect_data.download import KINDS, PREPARED, REPO, Plan, Result, Selection, download, plan
+from rect_data.download import KINDS, LICENCE, PREPARED, REPO, Plan, Result, Selection, download, plan
 from rect_data.hub import HuggingFaceHub
 
 
@@ -115,7 +115,9 @@ def _preparer(options: argparse.Namespace) -> Any:
     from rect_data.store.prepare import prepare
 
     pseudo = "ts_seg" in options.kinds
-    config = StoreConfig(grid=GridConfig(shape=tuple(options.size), spacing_mm=tuple(options.spacing)))
+    grid = GridConfig(shape=tuple(options.size), spacing_mm=tuple(options.spacing))
+    known = options.repo == REPO
+    config = StoreConfig(grid=grid, origin="clinical", licence=LICENCE) if known else StoreConfig(grid=grid)
 
     def run() -> None:
         reader = CtRate(options.root, options.dataset_version, tuple(options.splits), pseudo_lesions=pseudo)

@@ -36,6 +36,9 @@ def parser() -> argparse.ArgumentParser:
     out.add_argument("--size", type=int, nargs=3, default=base.shape, metavar=("D", "H", "W"), help="cells of the grid")
     out.add_argument("--spacing", type=float, nargs=3, default=base.spacing_mm, metavar=("D", "H", "W"), help="mm")
     out.add_argument("--format", choices=("store", "npz"), default="store", help="npz: for MedSAM2, not for training")
+    out.add_argument("--origin", choices=("unknown", "phantoms", "clinical"), default="unknown",
+        help="what the scans are; of tools/make_phantoms.py's it is known")  # fmt: skip
+    out.add_argument("--licence", default="", help="of the data, such as CC-BY-NC-SA-4.0; model cards name it")
     out.add_argument("--manifest-only", action="store_true", help="write the table alone and read no scan")
     out.add_argument("--workers", type=int, default=1, help="processes, each with a scan in memory (default: 1)")
     out.add_argument("--shard", type=_shard, default=(0, 1), metavar="I/N", help="the I-th of N parts, from 0")
@@ -99,7 +102,8 @@ def _run(options: argparse.Namespace) -> Summary | None:
 
 def _config(options: argparse.Namespace) -> StoreConfig:
     try:
-        return StoreConfig(grid=GridConfig(shape=tuple(options.size), spacing_mm=tuple(options.spacing)))
+        grid = GridConfig(shape=tuple(options.size), spacing_mm=tuple(options.spacing))
+        return StoreConfig(grid=grid, origin=options.origin, licence=options.licence)
     except ValueError as error:
         raise DataError(str(error)) from error
 

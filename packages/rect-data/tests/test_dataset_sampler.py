@@ -82,6 +82,26 @@ def test_ranks_draw_equally_many_and_together_everything(count: int, world: int)
     assert len({draw for share in shares for draw in share}) == sum(drawn.values()), "a repeated draw is told apart"
 
 
+@given(count=st.integers(1, 40), world=st.integers(1, 5), batch=st.integers(1, 4), weighted=st.booleans())
+def test_the_batches_of_all_ranks_are_those_of_one_process(count: int, world: int, batch: int, weighted: bool) -> None:
+    weights = np.arange(1.0, count + 1) if weighted else None
+
+    def batches(rank: int, world: int, size: int) -> list[list[Draw]]:
+        """Two epochs; without what pads the ranks."""
+        sampler, found = CaseSampler(rows(count), seed=3, rank=rank, world=world, weights=weights), []
+        for _ in range(2):
+            drawn = list(sampler)
+            for at in range(0, len(drawn), size):
+                mine = drawn[at : at + size]
+                found.append(mine[: sampler.fresh(len(mine))])
+                sampler.advance(len(mine))
+        return found
+
+    shares = [batches(rank, world, batch) for rank in range(world)]
+    together = [sorted(draw for drawn in each for draw in drawn) for each in zip(*shares, strict=True)]
+    assert together == [sorted(each) for each in batches(0, 1, world * batch)]
+
+
 def test_a_state_may_be_resumed_with_another_number_of_processes() -> None:
     two = [CaseSampler(rows(17), seed=4, rank=rank, world=2) for rank in range(2)]
     seen = {draw.row for sampler in two for draw in consume(sampler, 4)}

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from rect_core.findings import LABELS, LOCALIZED
 from rect_core.frame import GridConfig
 from rect_core.manifest import write_manifest
 from rect_core.types import ManifestRow, Reasoning
-from rect_data.dataset import Batch, CaseSampler, Draw, Loader, StoreDataset, collate
+from rect_data.dataset import Batch, CaseSampler, Draw, Loader, StoreDataset, collate, joined
 from rect_data.dataset.webdataset import export_shards, import_shards, read_shards
 from rect_data.store import StoreConfig, StoredCase, StoreReader
 from rect_data.store.arrays import packed
@@ -240,6 +240,28 @@ def test_leaving_an_epoch_in_the_middle_goes_on_there(made: Path, workers: int) 
         if len(began) == 3:
             break
     assert began + ids(list(fresh)) == whole
+
+
+def test_what_pads_the_ranks_of_an_epoch_comes_blank(made: Path) -> None:
+    data = StoreDataset(made)
+    count = len(data) if len(data) % 2 else len(data) - 1
+    rows = [replace(row, split="train" if at < count else "") for at, row in enumerate(data.rows)]
+    shares = [list(Loader(data, CaseSampler(rows, split="train", rank=rank, world=2))) for rank in range(2)]
+    *others, last = shares[1]
+    assert [len(share) for share in shares] == [(count + 1) // 2] * 2
+    assert not last.labels_known.any()
+    assert bool(last.labels.isnan().all())
+    assert not any(flags.any() for flags in (last.lesions_known, last.lesions, last.has_report, last.valid))
+    assert last.reports == ("",)
+    assert all(bool(batch.valid.any()) for batch in [*shares[0], *others])
+
+
+def test_batches_joined_are_the_batch_of_all_their_cases(made: Path) -> None:
+    data = StoreDataset(made)
+    whole, parts = collate([data[0], data[1], data[2]]), joined([collate([data[0], data[1]]), collate([data[2]])])
+    for field in fields(Batch):
+        one, two = getattr(whole, field.name), getattr(parts, field.name)
+        assert torch.equal(one.nan_to_num(-1), two.nan_to_num(-1)) if isinstance(one, torch.Tensor) else one == two
 
 
 def test_a_sampler_of_other_rows_than_the_datasets_is_refused_since_its_draws_would_be_other_cases(made: Path) -> None:

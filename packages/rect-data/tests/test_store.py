@@ -16,7 +16,7 @@ from rect_data.readers import CtRate, read_lesions
 from rect_data.store import StoreConfig, StoreReader
 from rect_data.store.arrays import packed, read_box
 from rect_data.store.grid import instances_on_grid
-from rect_data.store.layout import claim, read_config
+from rect_data.store.layout import claim, read_config, with_origin
 from rect_data.store.npz import NPZ_SETTINGS, npz_bytes, windowed
 from rect_data.store.one import Job, make_case
 from rect_data.store.prepare import prepare
@@ -179,12 +179,46 @@ def test_damage_and_strangers_are_refused_with_what_to_do(store: Path, tmp_path:
 
 
 def test_a_folder_with_other_settings_or_other_files_is_not_mixed(store: Path, tmp_path: Path) -> None:
-    assert read_config(store) == CONFIG
+    assert read_config(store) == replace(CONFIG, origin="phantoms"), "a tree of tools/make_phantoms.py"
     with pytest.raises(DataError, match="other settings"):
         claim(store, StoreConfig().to_json())
     (tmp_path / "thesis.txt").write_text("years of work")
     with pytest.raises(DataError, match="not empty and no store"):
         claim(tmp_path, CONFIG.to_json())
+
+
+def test_a_store_says_what_its_scans_are_and_one_kind_stays_one_kind(tmp_path: Path) -> None:
+    real = replace(CONFIG, origin="clinical", licence="CC-BY-NC-SA-4.0")
+    claim(tmp_path / "real", real.to_json())
+    assert read_config(tmp_path / "real") == real
+    claim(tmp_path / "real", real.to_json())
+    for other in (CONFIG, replace(real, origin="phantoms"), replace(real, licence="MIT")):
+        with pytest.raises(DataError, match="or a new folder"):
+            claim(tmp_path / "real", other.to_json())
+    (tmp_path / "tree").mkdir()
+    assert with_origin(real, tmp_path / "tree") == real
+    (tmp_path / "tree" / "phantoms.json").write_text("{}")
+    assert with_origin(CONFIG, tmp_path / "tree").origin == "phantoms"
+    with pytest.raises(DataError, match="are phantoms and not clinical"):
+        with_origin(real, tmp_path / "tree")
+
+
+def test_a_store_that_was_made_before_stores_said_so_is_of_unknown_origin_and_stays_so(tmp_path: Path) -> None:
+    old = json.loads(CONFIG.to_json())
+    del old["origin"]
+    (tmp_path / "old").mkdir()
+    (tmp_path / "old" / "store.json").write_text(json.dumps(old))
+    claim(tmp_path / "old", replace(CONFIG, origin="clinical").to_json())
+    assert read_config(tmp_path / "old") == CONFIG
+    (tmp_path / "old" / "store.json").write_text(json.dumps(old | {"origin": "moon"}))
+    with pytest.raises(DataError, match=r"old/store\.json: origin 'moon'"):
+        read_config(tmp_path / "old")
+
+
+def test_a_case_remembers_where_its_data_set_lies_from_the_store(store: Path, phantom_tree: Path) -> None:
+    record = StoreReader(store).record(CASE)
+    assert (store / record["root"] / record["row"]["volume"]).is_file()
+    assert (store / record["root"]).resolve() == phantom_tree.resolve()
 
 
 def test_a_training_refuses_windowed_pictures(tmp_path: Path) -> None:

@@ -16,6 +16,8 @@ REPORTS: Final = {
 }
 LABELS: Final = {split: f"dataset/multi_abnormality_labels/{split}_predicted_labels.csv" for split in SPLITS}
 REASONING: Final = {split: f"dataset/reasoning/{split}_reasoning.jsonl" for split in SPLITS}
+PHANTOMS: Final = "phantoms.json"
+"""In the root of a data set that tools/make_phantoms.py wrote: by this file its scans are known for phantoms."""
 TS_TASKS: Final = ("ts_total", "ts_lung_nodules", "ts_pleural_pericard_effusion")
 
 

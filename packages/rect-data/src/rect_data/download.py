@@ -18,6 +18,8 @@ from rect_data.cot.pace import Pace
 from rect_data.hub import Hub, RemoteFile, Unreachable
 
 REPO: Final = "ibrahimhamamci/CT-RATE"
+LICENCE: Final = "CC-BY-NC-SA-4.0"
+"""Of CT-RATE, which is clinical data."""
 TABLES: Final = {
     "metadata": "dataset/metadata",
     "reports": "dataset/radiology_text_reports",

@@ -18,8 +18,8 @@ class Batch:
     labels keep NaN where `labels_known` is false, so that an unmasked loss is NaN and not quietly wrong. lesions are
     zero where neither `lesions_known` nor `lesions_partial` (some lesions are marked, the rest is unknown). reports are
     "" without `has_report`, reasoning None without `has_reasoning`. valid: half-open ranges, [case, axis, first and
-    end]. repeated: drawn before in this epoch, as what pads the ranks of a distributed epoch; leave such cases out of
-    an evaluation.
+    end]; no cell lies inside the scan of a case that is `blanked`. repeated: drawn before in this epoch, as what pads
+    the ranks of a distributed epoch; leave such cases out of an evaluation.
     """
 
     case_ids: tuple[str, ...]
@@ -100,6 +100,50 @@ def collate(items: Sequence[Item]) -> Batch:
         repeated=torch.tensor([item.draw.repeat > 0 for item in items]),
         spacing_mm=items[0].spacing_mm,
         hu_range=items[0].hu_range,
+    )
+
+
+def joined(batches: Sequence[Batch]) -> Batch:
+    """The cases of several batches, which lie on one grid, as one batch."""
+    return replace(
+        batches[0],
+        case_ids=tuple(case for batch in batches for case in batch.case_ids),
+        draws=tuple(draw for batch in batches for draw in batch.draws),
+        voxels=torch.cat([batch.voxels for batch in batches]),
+        regions=torch.cat([batch.regions for batch in batches]),
+        regions_true=torch.cat([batch.regions_true for batch in batches]),
+        lesions=torch.cat([batch.lesions for batch in batches]),
+        lesions_known=torch.cat([batch.lesions_known for batch in batches]),
+        lesions_partial=torch.cat([batch.lesions_partial for batch in batches]),
+        labels=torch.cat([batch.labels for batch in batches]),
+        labels_known=torch.cat([batch.labels_known for batch in batches]),
+        reports=tuple(report for batch in batches for report in batch.reports),
+        has_report=torch.cat([batch.has_report for batch in batches]),
+        reasoning=tuple(reasoning for batch in batches for reasoning in batch.reasoning),
+        has_reasoning=torch.cat([batch.has_reasoning for batch in batches]),
+        valid=torch.cat([batch.valid for batch in batches]),
+        repeated=torch.cat([batch.repeated for batch in batches]),
+    )
+
+
+def blanked(batch: Batch, first: int) -> Batch:
+    """The batch with nothing known of its cases from `first` on, and no cell of theirs inside a scan: they fill places
+    that have no case, as those of a rank whose share of an epoch's last batch is smaller."""
+    if first >= len(batch):
+        return batch
+    keep = torch.arange(len(batch), device=batch.valid.device) < first
+    return replace(
+        batch,
+        lesions=batch.lesions * keep[:, None, None, None, None],
+        lesions_known=batch.lesions_known & keep[:, None],
+        lesions_partial=batch.lesions_partial & keep[:, None],
+        labels=torch.where(keep[:, None], batch.labels, torch.nan),
+        labels_known=batch.labels_known & keep[:, None],
+        reports=(*batch.reports[:first], *[""] * (len(batch) - first)),
+        has_report=batch.has_report & keep,
+        reasoning=(*batch.reasoning[:first], *[None] * (len(batch) - first)),
+        has_reasoning=batch.has_reasoning & keep,
+        valid=batch.valid * keep[:, None, None],
     )
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from torch.utils.data import DataLoader
 
-from rect_data.dataset.collate import Batch, collate
+from rect_data.dataset.collate import Batch, blanked, collate
 from rect_data.dataset.dataset import StoreDataset
 from rect_data.dataset.item import Item
 from rect_data.dataset.sampler import CaseSampler
@@ -16,8 +16,10 @@ class Loader:
 
     A batch counts as consumed when it is handed out: a state saved after a training step goes on with the next batch,
     and one saved after an epoch's last batch with the next epoch. `collate` may do more than collating, such as
-    augmenting; it runs in the workers. Batches do not depend on their number. Raises ValueError for a sampler of other
-    rows than the dataset's, whose draws would be other cases.
+    augmenting; it runs in the workers. Batches do not depend on their number. The batches of all ranks together are
+    those that one process with batches as large as all of them would have; a rank that has fewer cases left than others
+    at an epoch's end gets `blanked` ones for them. Raises ValueError for a sampler of other rows than the dataset's,
+    whose draws would be other cases.
     """
 
     def __init__(
@@ -48,8 +50,9 @@ class Loader:
 
     def __iter__(self) -> Iterator[Batch]:
         for batch in self._batches:
+            real = self.sampler.fresh(len(batch))
             self.sampler.advance(len(batch))
-            yield batch
+            yield blanked(batch, real)
 
     def state_dict(self) -> dict[str, Any]:
         """The sampler's state."""

@@ -77,6 +77,11 @@ class CaseSampler(Sampler[Draw]):
             chosen = chosen[np.minimum(at, np.flatnonzero(self.weights)[-1])]
         return np.asarray(chosen[np.argsort(raw[:-1], kind="stable")] if self.shuffle else chosen, np.int64)
 
+    def fresh(self, cases: int) -> int:
+        """How many of this process's next draws, of so many that lie in this epoch, do not merely pad the ranks."""
+        left = len(self.indices) - self.position - self.rank
+        return min(cases, max(0, -(-left // self.world)))
+
     def advance(self, cases: int) -> None:
         """Says that this process (and each of the others) has consumed so many more; at the end of an epoch the next
         one begins."""

@@ -3,6 +3,7 @@
 import glob
 import gzip
 import json
+import os
 import resource
 import secrets
 import shutil
@@ -159,10 +160,16 @@ def quarantine(job: Job, reason: str, trace: str = "") -> None:
 def _origin(job: Job, volume: Volume) -> dict[str, Any]:
     return {
         "spacing_mm": volume.spacing_mm,
+        "root": _root(job),
         "inputs": inputs(job.reader, job.row),
         "sources": stamps(job.reader.root, job.row),
         "row": row_to_json(job.row),
     }
+
+
+def _root(job: Job) -> str:
+    """The data set's folder as seen from the store, so that both can be moved together."""
+    return Path(os.path.relpath(job.reader.root.resolve(), job.out.resolve())).as_posix()
 
 
 def _current(job: Job) -> bool:
@@ -177,9 +184,9 @@ def _current(job: Job) -> bool:
         return False
     if not unchanged(job.reader.root, job.row, record["sources"]):
         return False
-    row = json.loads(json.dumps(row_to_json(job.row)))
-    if record["row"] != row:
-        write_text(folder / RECORD, json.dumps({**record, "row": row}) + "\n")
+    now = {"row": json.loads(json.dumps(row_to_json(job.row))), "root": _root(job)}
+    if any(record.get(key) != value for key, value in now.items()):
+        write_text(folder / RECORD, json.dumps({**record, **now}) + "\n")
     return True
 
 

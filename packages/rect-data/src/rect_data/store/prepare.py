@@ -13,7 +13,7 @@ from rect_core.readers.names import check_case_id
 from rect_core.types import ManifestRow
 from rect_data.readers import Reader
 from rect_data.readers.headers import UNREADABLE
-from rect_data.store.layout import MANIFEST, SETTINGS, StoreConfig, claim
+from rect_data.store.layout import MANIFEST, SETTINGS, StoreConfig, claim, with_origin
 from rect_data.store.npz import NPZ_SETTINGS, export_one
 from rect_data.store.one import Job, Outcome, prepare_one
 from rect_data.store.pool import run_here, run_on_ray
@@ -68,6 +68,7 @@ def prepare(
     """
     table = [_tried(row) for row in (reader.rows() if rows is None else rows)]
     _check(table, shard)
+    config = with_origin(config, reader.root)
     claim(out, NPZ_SETTINGS if npz else config.to_json())
     jobs = [Job(reader=reader, row=row, out=out, config=config) for row in table if _mine(row, shard)]
     work = export_one if npz else prepare_one

@@ -11,6 +11,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Final
 
+from rect_data.ct_rate import PHANTOMS
 from rect_data.phantom.config import PhantomConfig
 from rect_data.phantom.generate import generate
 from rect_data.phantom.plan import study
@@ -24,7 +25,6 @@ Progress = Callable[[int, int, str], None]
 VALID_FROM: Final = 1_000_000
 """Index of the first case of the split `valid`: more training cases never change it."""
 
-_SETTINGS = "phantoms.json"
 _RECORDS = "phantoms"
 
 
@@ -105,13 +105,13 @@ def make_one(root: Path, name: str, index: int, config: PhantomConfig) -> str:
 
 
 def _claim(root: Path, config: PhantomConfig) -> None:
-    path = root / _SETTINGS
+    path = root / PHANTOMS
     mine = json.loads(json.dumps(asdict(config)))
     if root.exists() and not root.is_dir():
         raise ValueError(f"{root} is a file: give a folder")
     if not path.exists():
         if root.exists() and any(root.iterdir()):
-            raise ValueError(f"{root.name} is not empty and holds no {_SETTINGS}: give a new folder or one made before")
+            raise ValueError(f"{root.name} is not empty and holds no {PHANTOMS}: give a new folder or one made before")
         write_text(path, json.dumps(mine, indent=1) + "\n")
     theirs = read_json(path)
     if theirs != mine:
