@@ -138,7 +138,12 @@ def write_folder(folder: Path, header: Header, tensors: Mapping[str, Tensor], ca
 
 
 def model_card(header: Header, body: str) -> str:
-    """The README.md of a folder: the Hub's front matter, where the weights come from, and the author's own text."""
+    """The README.md of a folder: the Hub's front matter, where the weights come from, and the author's own text.
+
+    A body that has front matter of its own is the whole card.
+    """
+    if body.startswith("---\n"):
+        return body
     package, _, name = header.kind.partition(".")
     # Weights trained on clinical data inherit that data's licence; the others are ours to give away.
     licence = "other" if header.weights_status == "clinical-data" else "apache-2.0"

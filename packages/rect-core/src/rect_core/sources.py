@@ -2,6 +2,7 @@
 
 import importlib.util
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 _OURS = "rect-tiny (pip install 'rect-vlm[tiny]') or ReCTVLM's untrained:tiny"
@@ -23,12 +24,22 @@ def resolve_source(
     subfolder: the part wanted, such as "encoder"; a source that holds that single part directly is taken as it is.
     Raises FileNotFoundError or ValueError in one line.
     """
-    folder = _folder(source, revision, local_files_only)
+    folder = source_folder(source, revision=revision, local_files_only=local_files_only)
     single = (folder / "config.json").is_file() or (folder / "model.safetensors").is_file()
     return folder if single or not subfolder else folder / subfolder
 
 
-def _folder(source: str | Path, revision: str | None, local_files_only: bool) -> Path:
+def source_folder(
+    source: str | Path,
+    *,
+    revision: str | None = None,
+    local_files_only: bool = False,
+    wanted: Sequence[str] = _WANTED,
+) -> Path:
+    """The whole folder behind a name of weights; raises as `resolve_source` does.
+
+    wanted: patterns of the files that are downloaded of a Hub id (`*` matches slashes too).
+    """
     path, name = Path(source), str(source)
     if path.suffix.lower() in _PICKLES:
         raise ValueError(
@@ -45,7 +56,7 @@ def _folder(source: str | Path, revision: str | None, local_files_only: bool) ->
     if isinstance(source, str) and "/" not in name and name.replace("-", "_").isidentifier():
         return _installed(name)
     if isinstance(source, str) and _HUB_ID.fullmatch(name):
-        return _downloaded(name, revision, local_files_only)
+        return _downloaded(name, revision, local_files_only, wanted)
     raise FileNotFoundError(f"no folder {path.name!r}: give a folder of weights, a Hub id owner/name, or {_OURS}")
 
 
@@ -60,14 +71,14 @@ def _installed(name: str) -> Path:
     )
 
 
-def _downloaded(name: str, revision: str | None, local_files_only: bool) -> Path:
+def _downloaded(name: str, revision: str | None, local_files_only: bool, wanted: Sequence[str]) -> Path:
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
     at = f" at {revision}" if revision else ""
     try:
         return Path(
-            snapshot_download(name, revision=revision, local_files_only=local_files_only, allow_patterns=_WANTED)
+            snapshot_download(name, revision=revision, local_files_only=local_files_only, allow_patterns=list(wanted))
         )
     except LocalEntryNotFoundError:
         raise FileNotFoundError(
