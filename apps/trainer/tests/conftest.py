@@ -1,8 +1,10 @@
 """A store of twelve noisy boxes and an encoder of one block: a step takes milliseconds."""
 
 import json
+import sys
 from collections.abc import Callable, Sequence
 from hashlib import sha256
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
 import numpy as np
@@ -140,3 +142,70 @@ def config(store: Path, tmp_path: Path) -> TrainConfig:
         optim=OptimConfig(ema=0.9),
         save=SaveConfig(keep=3),
     )
+
+
+@pytest.fixture(scope="session")
+def whole_run(store: Path, sizes: Preset, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run of phase 2 with a validation; nothing may change it."""
+    from rect_train.loop import train
+
+    torch.set_num_threads(1)
+    config = TrainConfig(
+        model=sizes,
+        steps=2,
+        batch_size=4,
+        precision="fp32",
+        device="cpu",
+        output_dir=tmp_path_factory.mktemp("whole") / "joint",
+        data=DataConfig(store=store, origin="phantoms", workers=0),
+        optim=OptimConfig(ema=0.9),
+    )
+    train(config)
+    return config.output_dir
+
+
+@pytest.fixture(scope="session")
+def exported(whole_run: Path) -> Path:
+    """The export of `whole_run`; nothing may change it."""
+    from rect_train.export import export
+
+    export(whole_run, whole_run.parent / "weights")
+    return whole_run.parent / "weights"
+
+
+@pytest.fixture
+def tool(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
+    """Runs a script of tools/ by its name and returns its exit code, standard output and standard error."""
+    folder = Path(__file__).resolve().parents[3] / "tools"
+
+    def run(name: str, *words: str | Path) -> tuple[int, str, str]:
+        spec = spec_from_file_location(name, folder / f"{name}.py")
+        assert spec is not None
+        assert spec.loader is not None
+        module = module_from_spec(spec)
+        spec.loader.exec_module(module)
+        monkeypatch.setattr(sys, "argv", [f"{name}.py", *map(str, words)])
+        try:
+            code = module.main()
+        except SystemExit as stopped:
+            code = stopped.code
+        out, err = capsys.readouterr()
+        return code, out, err
+
+    return run
+
+
+@pytest.fixture
+def written(tmp_path: Path) -> Callable[..., Path]:
+    """Writes a folder as a run does, of lines or rows: written("name", metrics=[...], config="...")."""
+
+    def write(name: str = "run", config: str = "optim:\n  lr: 0.001\n", **logs: Sequence[object]) -> Path:
+        folder = tmp_path / name
+        folder.mkdir()
+        (folder / "config.yaml").write_text(config, encoding="utf-8")
+        for log, rows in logs.items():
+            lines = [row if isinstance(row, str) else json.dumps(row) + "\n" for row in rows]
+            (folder / f"{log}.jsonl").write_text("".join(lines), encoding="utf-8")
+        return folder
+
+    return write

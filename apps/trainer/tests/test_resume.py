@@ -16,14 +16,16 @@ import pytest
 import torch
 
 from rect_core.config import to_yaml
-from rect_train.checkpoint import Parts, check_space, latest, save
+from rect_train.checkpoint import Parts, latest
 from rect_train.config import DataConfig, OptimConfig, SaveConfig, TrainConfig
 from rect_train.guard import RunError
 from rect_train.loop import build, train
 from rect_train.optim import Average, make_optimizer
 from rect_train.run import EVENTS, METRICS, read_rows
+from rect_train.saver import Saver, check_space
 from rect_train.screen import SILENT
 from rect_train.stack import make_stack
+from rect_train.world import World
 
 
 def to(config: TrainConfig, folder: str) -> TrainConfig:
@@ -230,24 +232,28 @@ def test_weights_that_give_no_numbers_are_not_scored(config: TrainConfig) -> Non
 def test_a_full_disk_leaves_no_half_checkpoint(config: TrainConfig, tmp_path: Path) -> None:
     stack = make_stack(config)
     parts = Parts(stack=stack, optimizer=make_optimizer(stack, config.optim), average=Average(stack, 0.9))
+    saver = Saver(folder=tmp_path / "checkpoints", keep=2)
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, hard))
     try:
-        with pytest.raises(OSError, match=r"^step-00000001 cannot be written .*make room and go on with --resume$"):
-            save(tmp_path / "checkpoints", 1, parts, {})
+        saver.save(1, parts, {})
+        with pytest.raises(RunError, match=r"^step-00000001 cannot be written .*make room and go on with --resume$"):
+            saver.finish()
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert list((tmp_path / "checkpoints").iterdir()) == []
     assert latest(tmp_path / "checkpoints") == (None, [])
-    save(tmp_path / "checkpoints", 1, parts, {})
+    saver.save(1, parts, {})
+    saver.finish()
+    assert steps(tmp_path) == [1]
     with pytest.raises(ValueError, match=r"GB need .* GB but .* are free: make room"):
         check_space(tmp_path, parts, keep=10**12)
 
 
 def test_the_first_step_depends_on_the_seed_alone(config: TrainConfig) -> None:
     torch.rand(3)
-    first = build(config, torch.device("cpu"), SILENT)
+    first = build(config, World(), SILENT)
     torch.rand(5)
-    second = build(to(config, "other"), torch.device("cpu"), SILENT)
+    second = build(to(config, "other"), World(), SILENT)
     for a, b in zip(first.stepper.stack.parameters(), second.stepper.stack.parameters(), strict=True):
         assert torch.equal(a, b)

@@ -22,10 +22,12 @@ _MAY_DIFFER: Final = ("grid", "encoder", "encoder_fingerprint")
 
 @dataclass(kw_only=True, slots=True)
 class Beginning:
-    """origins: what kinds of scans the weights have seen; sources: component -> where it began."""
+    """origins: what kinds of scans the weights have seen; sources: component -> where it began; notes: what else
+    whoever trains should know."""
 
     origins: set[str] = field(default_factory=set)
     sources: dict[str, str] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
 
     @property
     def lines(self) -> list[str]:

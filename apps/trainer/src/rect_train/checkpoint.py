@@ -1,4 +1,7 @@
-"""Checkpoints of a run: whole or not there, checked when read, and the one before where the last is damaged."""
+"""Checkpoints of a run: what they hold, checked when read, and the one before where the last is damaged.
+
+All processes write one checkpoint together, each its shards, and any number of them reads it.
+"""
 
 import json
 import shutil
@@ -12,11 +15,12 @@ from typing import Any, Final
 
 import torch
 from torch import Tensor
-from torch.distributed.checkpoint import state_dict_loader, state_dict_saver
-from torch.distributed.checkpoint.api import CheckpointException
+from torch.distributed.checkpoint import state_dict_loader
 
+from rect_train.frozen import frozen_names
 from rect_train.optim import Average
 from rect_train.stack import Stack
+from rect_train.world import World
 
 _SUMS: Final = "checksums.json"
 _STATE: Final = "state.json"
@@ -24,7 +28,7 @@ _STATE: Final = "state.json"
 
 @dataclass(frozen=True, kw_only=True)
 class Parts:
-    """What a checkpoint holds: every weight, the averaged ones, and the optimizer's moments."""
+    """What a checkpoint holds: the weights but frozen ones, the averaged ones, and the optimizer's moments."""
 
     stack: Stack
     optimizer: torch.optim.Optimizer
@@ -48,45 +52,19 @@ class Parts:
 
 
 def weights(stack: Stack, average: Average | None) -> dict[str, dict[str, Tensor]]:
-    """The part of a checkpoint that others read: the weights and their average."""
-    return {"model": stack.state_dict(), "average": dict(average.values) if average else {}}
+    """The part of a checkpoint that others read: the weights but frozen ones (see `rect_train.frozen`), and their
+    average."""
+    frozen = frozen_names(stack)
+    model = {name: tensor for name, tensor in stack.state_dict().items() if name not in frozen}
+    return {"model": model, "average": dict(average.values) if average else {}}
 
 
-def check_space(folder: Path, parts: Parts, keep: int) -> None:
-    """Raises ValueError where the disk has no room for the last `keep` checkpoints, the best one and a new one."""
-    there = next(place for place in (folder.absolute(), *folder.absolute().parents) if place.exists())
-    need, free = (keep + 2) * parts.bytes, shutil.disk_usage(there).free
-    if need > free:
-        raise ValueError(
-            f"{folder.name}: {keep + 2} checkpoints of {parts.bytes / 1e9:.2f} GB need {need / 1e9:.2f} GB but "
-            f"{free / 1e9:.2f} GB are free: make room, or give another --output-dir"
-        )
-
-
-def save(folder: Path, step: int, parts: Parts, state: Mapping[str, Any]) -> Path:
-    """Writes `<folder>/step-<step>` whole or not at all; state: plain JSON, such as the feeds' positions.
-
-    Raises OSError where it cannot be written.
-    """
-    target, scratch = folder / name_of(step), folder / f".{name_of(step)}.partial"
-    shutil.rmtree(scratch, ignore_errors=True)
-    scratch.mkdir(parents=True)
-    try:
-        _write(scratch, parts.tensors(), {"step": step, **state})
-        shutil.rmtree(target, ignore_errors=True)
-        scratch.rename(target)
-    except (CheckpointException, RuntimeError, OSError) as error:
-        why = str(error).strip().splitlines()[-1]
-        raise OSError(f"{target.name} cannot be written ({why}): make room and go on with --resume") from error
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
-    return target
-
-
-def read(checkpoint: Path, tensors: dict[str, dict[str, Tensor]]) -> dict[str, Any]:
-    """Reads a checkpoint into tensors, in place, and returns its state."""
+def read(checkpoint: Path, tensors: dict[str, dict[str, Tensor]], world: World | None = None) -> dict[str, Any]:
+    """Reads a checkpoint into tensors, in place, and returns its state. world: whose tensors are shards; all read."""
+    alone = world is None or world.size == 1
     with _without_a_word():
-        state_dict_loader.load(tensors, checkpoint_id=checkpoint, no_dist=True)
+        group = None if world is None else world.host
+        state_dict_loader.load(tensors, checkpoint_id=checkpoint, process_group=group, no_dist=alone)
     return state_of(checkpoint)
 
 
@@ -121,13 +99,6 @@ def damage(checkpoint: Path) -> str:
     return next((name for name in expected if found.get(name) != expected[name]), "")
 
 
-def prune(folder: Path, keep: int, best: str) -> None:
-    """Removes all but the last `keep` checkpoints and the best one."""
-    for checkpoint in sorted(folder.glob("step-*"))[:-keep]:
-        if checkpoint.name != best:
-            shutil.rmtree(checkpoint)
-
-
 def drop_after(folder: Path, step: int) -> None:
     """Removes what lies after a step that a run goes back to, and what was left half-written."""
     for checkpoint in (*folder.glob("step-*"), *folder.glob(".step-*.partial")):
@@ -135,11 +106,10 @@ def drop_after(folder: Path, step: int) -> None:
             shutil.rmtree(checkpoint)
 
 
-def _write(scratch: Path, tensors: dict[str, dict[str, Tensor]], state: Mapping[str, Any]) -> None:
-    with _without_a_word():
-        state_dict_saver.save(tensors, checkpoint_id=scratch, no_dist=True)
-    (scratch / _STATE).write_text(json.dumps(state, indent=2, allow_nan=False) + "\n", encoding="utf-8")
-    (scratch / _SUMS).write_text(json.dumps(_sums(scratch), indent=2) + "\n", encoding="utf-8")
+def seal(folder: Path, state: Mapping[str, Any]) -> None:
+    """Adds the state to the tensors that lie in a folder, and the checksums of all."""
+    (folder / _STATE).write_text(json.dumps(state, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+    (folder / _SUMS).write_text(json.dumps(_sums(folder), indent=2) + "\n", encoding="utf-8")
 
 
 @contextmanager

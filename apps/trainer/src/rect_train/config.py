@@ -25,9 +25,10 @@ class DataConfig:
     """Where cases come from.
 
     store: a folder that tools/prepare_ct_rate.py wrote. origin: what its scans are, which decides the weights_status
-    of an export; "unknown" leaves that to whoever exports. train, valid: names of its splits. workers: processes that
-    read and augment. balance: how strongly cases with rare labels are drawn more often, 0 (not) to 1 (all alike).
-    batches: one batch for all tasks ("shared"), or one for each, of cases that have what it needs ("per-task").
+    of an export; "unknown" takes what the store says, and where it says nothing leaves that to whoever exports. train,
+    valid: names of its splits. workers: processes that read and augment. balance: how strongly cases with rare labels
+    are drawn more often, 0 (not) to 1 (all alike). batches: one batch for all tasks ("shared"), or one for each, of
+    cases that have what it needs ("per-task").
     """
 
     store: Path = Path("store")
@@ -151,7 +152,9 @@ class TrainConfig:
     encoder's blocks in the backward pass instead of keeping what they hold. freeze_vision: train the heads alone. init:
     a run, or a folder of weights, whose encoder (and heads of this run's tasks) are the start. phase1: runs or folders
     for phase 2: encoder and classifier from the first, localizer from the second. valid_every: epochs between
-    validations. language: the model that the reporter is meant for.
+    validations. language: the model that the reporter is meant for. shard: how several processes hold the weights:
+    "full" (one copy among all), "node" or "auto" (one copy on each machine), "none" (one each). timeout_s: a process
+    that lets the others wait for so long counts as dead, and the run ends; more where reading a batch may take longer.
     """
 
     preset: Literal["tiny", "small", "medium", "large"] = "tiny"
@@ -176,6 +179,8 @@ class TrainConfig:
     loss: LossConfig = field(default_factory=LossConfig)
     save: SaveConfig = field(default_factory=SaveConfig)
     language: LanguageConfig | None = None
+    shard: Literal["auto", "full", "node", "none"] = "auto"
+    timeout_s: float = 50.0
 
     def __post_init__(self) -> None:
         self._check_tasks()
@@ -187,6 +192,8 @@ class TrainConfig:
             raise ValueError(f"seed {self.seed}: give 0 or more")
         if self.steps is not None and self.steps < 1:
             raise ValueError(f"steps {self.steps}: give at least 1, or leave it out to count epochs")
+        if not self.timeout_s > 0:
+            raise ValueError(f"timeout_s {self.timeout_s}: give more than 0 seconds")
         if self.init is not None and self.phase1:
             raise ValueError("init and phase1 are both given: start from one run, or from phase 1's, not from both")
 

@@ -1,40 +1,92 @@
 """A run's averaged weights as folders that `from_pretrained` reads: one a component, and the whole where all are."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from rect_classifier import Classifier
-from rect_core.types import WeightsStatus
+from rect_classifier import POINTS_FILE, Classifier
+from rect_core.folders import whole_folder
+from rect_core.published import CARD_NAME
+from rect_core.types import OperatingPoints, WeightsStatus
+from rect_data.store.layout import SETTINGS
+from rect_encoder import VisionEncoder
 from rect_localizer import Localizer
-from rect_train.trained import read_trained
-from rect_vlm import ReCTVLM
+from rect_train.calibrate import calibrate
+from rect_train.card import Export, card
+from rect_train.facts import RunFacts, facts_of
+from rect_train.run import config_of
+from rect_train.trained import Trained, read_trained
+
+Modules = Mapping[str, VisionEncoder | Classifier | Localizer]
 
 
 def export(
-    run: Path, out: Path, *, weights_status: WeightsStatus | None = None, checkpoint: str = "best"
+    run: Path,
+    out: Path,
+    *,
+    weights_status: WeightsStatus | None = None,
+    checkpoint: str = "best",
+    store: Path | None = None,
+    calibrated: bool = True,
+    say: Callable[[str], None] = lambda line: None,
 ) -> tuple[str, ...]:
-    """Writes encoder/ and those of classifier/ and localizer/ that the run trained; returns their names.
+    """Writes encoder/ and those of classifier/ and localizer/ that the run trained, each with its model card, whole or
+    not at all; returns their names.
 
     Heads name the encoder they are saved with. `ReCTVLM.from_pretrained(out)` reads the result of a run that has all
     three. weights_status: needed where the run's config does not say what its scans are, refused where it says
-    otherwise. checkpoint: "best", "last" or a name. Raises ValueError.
+    otherwise. checkpoint: "best", "last" or a name. store: where the run's store is now (default: where it was);
+    calibrated: fit the classifier's operating points on its validation split; say: is told what could not be fitted.
+    Raises ValueError.
     """
-    if out.exists() and any(out.iterdir()):
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise ValueError(f"{out.name} is not empty: give a new folder for the weights")
+    config = config_of(run)
     trained = read_trained(run, checkpoint)
     status = status_of(trained.origins, weights_status)
-    seal = trained.encoder.fingerprint
-    classifier = None if trained.classifier is None else _sealed_classifier(trained.classifier, seal)
-    localizer = None if trained.localizer is None else _sealed_localizer(trained.localizer, seal)
-    if classifier is not None and localizer is not None:
-        ReCTVLM(trained.encoder, classifier, localizer).save_pretrained(out, weights_status=status)
-        return "encoder", "classifier", "localizer"
-    modules = {"encoder": trained.encoder, "classifier": classifier, "localizer": localizer}
-    there = {part: module for part, module in modules.items() if module is not None}
-    for part, module in there.items():
-        module.save_pretrained(out / part, weights_status=status)
-    return tuple(there)
+    store = store or config.data.store
+    points, why = None, "Its operating points were not asked for."
+    if calibrated and trained.classifier is not None:
+        points, why = _points(trained.encoder, trained.classifier, store, config.data.valid, say)
+    modules = _sealed(trained)
+    said = Export(
+        status=status,
+        fingerprints={part: module.fingerprint for part, module in modules.items()},
+        parameters={part: sum(p.numel() for p in module.parameters()) for part, module in modules.items()},
+        points=points,
+        calibration=why,
+    )
+    facts = facts_of(run, trained.name.rpartition("/")[2], store)
+    with whole_folder(out, force=False, ours=lambda folder: False) as folder:
+        _write(folder, modules, facts, said)
+    return tuple(modules)
+
+
+def _write(folder: Path, modules: Modules, facts: RunFacts, said: Export) -> None:
+    for part, module in modules.items():
+        module.save_pretrained(folder / part, weights_status=said.status, card=card(part, facts, said))
+    if said.points is not None:
+        said.points.save(folder / "classifier" / POINTS_FILE)
+    if len(modules) == 3:
+        (folder / CARD_NAME).write_text(card("whole", facts, said), encoding="utf-8")
+
+
+def _points(
+    encoder: VisionEncoder, classifier: Classifier, store: Path, split: str, say: Callable[[str], None]
+) -> tuple[OperatingPoints | None, str]:
+    """Operating points, or why there are none."""
+    if not (store / SETTINGS).is_file():
+        raise ValueError(
+            f"the store {store.name}, whose split {split!r} calibrates the classifier, is not there: give --store "
+            "STORE, or --no-calibration"
+        )
+    fitted = calibrate(encoder, classifier, store, split)
+    if fitted is None:
+        say(f"not calibrated: split {split} has no known label")
+        return None, f"Split `{split}` of its store has no known label."
+    for warning in fitted.warnings:
+        say(f"calibration: {warning}")
+    return fitted.points, ""
 
 
 def status_of(origins: Collection[str], given: WeightsStatus | None) -> WeightsStatus:
@@ -52,13 +104,14 @@ def status_of(origins: Collection[str], given: WeightsStatus | None) -> WeightsS
     return status
 
 
-def _sealed_classifier(head: Classifier, fingerprint: str) -> Classifier:
-    sealed = Classifier(replace(head.config, encoder_fingerprint=fingerprint))
-    sealed.load_state_dict(head.state_dict(), strict=True)
-    return sealed
-
-
-def _sealed_localizer(head: Localizer, fingerprint: str) -> Localizer:
-    sealed = Localizer(replace(head.config, encoder_fingerprint=fingerprint))
-    sealed.load_state_dict(head.state_dict(), strict=True)
-    return sealed
+def _sealed(trained: Trained) -> dict[str, VisionEncoder | Classifier | Localizer]:
+    """The components, the heads with the fingerprint of the encoder."""
+    seal = trained.encoder.fingerprint
+    modules: dict[str, VisionEncoder | Classifier | Localizer] = {"encoder": trained.encoder}
+    if (head := trained.classifier) is not None:
+        modules["classifier"] = Classifier(replace(head.config, encoder_fingerprint=seal))
+        modules["classifier"].load_state_dict(head.state_dict(), strict=True)
+    if (outliner := trained.localizer) is not None:
+        modules["localizer"] = Localizer(replace(outliner.config, encoder_fingerprint=seal))
+        modules["localizer"].load_state_dict(outliner.state_dict(), strict=True)
+    return modules

@@ -16,10 +16,12 @@ from rect_data.dataset import (
     balance_weights,
     collate,
     generator_of,
+    joined,
 )
 from rect_data.dataset import Task as Need
 from rect_train.config import Task, TrainConfig
 from rect_train.stop import shielded
+from rect_train.world import World
 
 NEEDS: Final[Mapping[Task, Need]] = {
     "masking": "any",
@@ -31,9 +33,14 @@ NEEDS: Final[Mapping[Task, Need]] = {
 
 
 class Feed:
-    """The training batches of some tasks, epoch after epoch; augmented in the workers."""
+    """The training batches of some tasks, epoch after epoch; augmented in the workers.
 
-    def __init__(self, tasks: tuple[Task, ...], dataset: StoreDataset, config: TrainConfig) -> None:
+    world: the processes that share each batch of the epoch; batch_size: cases of this one's part.
+    """
+
+    def __init__(
+        self, tasks: tuple[Task, ...], dataset: StoreDataset, config: TrainConfig, world: World, batch_size: int
+    ) -> None:
         self.tasks = tasks
         self._batches: Iterator[Batch] | None = None
         sampler = CaseSampler(
@@ -42,17 +49,20 @@ class Feed:
             split=config.data.train,
             seed=config.seed,
             weights=balance_weights(dataset.rows, _labels(tasks), power=config.data.balance),
+            rank=world.rank,
+            world=world.size,
         )
-        if len(sampler) < config.batch_size:
+        if len(sampler.indices) < batch_size * world.size:
+            shared = f" on each of {world.size} processes" if world.size > 1 else ""
             raise ValueError(
-                f"batch_size {config.batch_size} is larger than the {len(sampler)} cases there are to learn "
+                f"batch_size {batch_size}{shared} is larger than the {len(sampler.indices)} cases there are to learn "
                 f"{' and '.join(tasks)} from: give a smaller batch_size or more cases"
             )
         self.cases = len(sampler.indices)
         self.loader = Loader(
             dataset,
             sampler,
-            batch_size=config.batch_size,
+            batch_size=batch_size,
             workers=config.data.workers,
             pin_memory=torch.cuda.is_available() and config.device != "cpu",
             collate=Augmenting(config),
@@ -79,21 +89,22 @@ class Feed:
 
 
 class Augmenting:
-    """Collates and augments, in a worker; depends on the seed and the drawn cases alone."""
+    """Collates and augments, in a worker; what becomes of a case depends on the seed and its own draw alone, so that it
+    is the same whichever process has it, and with whom."""
 
     def __init__(self, config: TrainConfig) -> None:
         self.config, self.seed = config.data.augment, config.seed
 
     def __call__(self, items: Sequence[Item]) -> Batch:
-        batch = collate(items)
-        return augment(batch, self.config, generator_of(batch, self.seed))
+        alone = [collate([item]) for item in items]
+        return joined([augment(one, self.config, generator_of(one, self.seed)) for one in alone])
 
 
-def make_feeds(dataset: StoreDataset, config: TrainConfig) -> tuple[Feed, ...]:
+def make_feeds(dataset: StoreDataset, config: TrainConfig, world: World, batch_size: int) -> tuple[Feed, ...]:
     """One feed for all tasks, or one for each."""
     if config.data.batches == "shared":
-        return (Feed(config.asked, dataset, config),)
-    return tuple(Feed((task,), dataset, config) for task in config.asked)
+        return (Feed(config.asked, dataset, config, world, batch_size),)
+    return tuple(Feed((task,), dataset, config, world, batch_size) for task in config.asked)
 
 
 def _labels(tasks: tuple[Task, ...]) -> tuple[str, ...]:

@@ -14,78 +14,129 @@ from rect_train import checkpoint
 from rect_train.begin import Beginning, begin
 from rect_train.checkpoint import Parts
 from rect_train.config import TrainConfig
-from rect_train.device import pick_device
 from rect_train.door import open_store
 from rect_train.feed import Feed, make_feeds
-from rect_train.guard import RunError
+from rect_train.frozen import fill_frozen, keep_frozen, seal_of
 from rect_train.optim import Average, make_optimizer
 from rect_train.run import EVENTS, METRICS, SKIPPED, Run, check_new, continued
+from rect_train.saver import Saver, check_space
 from rect_train.screen import SILENT, Screen
-from rect_train.stack import make_stack
+from rect_train.sharding import shard
+from rect_train.stack import Stack, make_stack
 from rect_train.step import Stepper, Taken
 from rect_train.stop import Stop, stopping
 from rect_train.validate import best_of, better, look, metrics
+from rect_train.world import World, start
 
 
 def train(config: TrainConfig, *, resume: bool = False, allow: Collection[str] = (), screen: Screen = SILENT) -> bool:
     """Trains from the start, or on from the last whole checkpoint; returns whether the run came to its end (a SIGTERM
     saves and stops it before).
 
-    allow: keys of the config that a resumed run may have changed. Raises ValueError or OSError for what is wrong before
-    the first step, RunError where a run cannot go on.
+    Under torchrun every process calls this, and all train one model. allow: keys of the config that a resumed run may
+    have changed. Raises ValueError or OSError for what is wrong before the first step, RunError where a run cannot go
+    on.
     """
-    device = pick_device(config.device)
-    with stopping() as stop:
-        config = continued(config, allow) if resume else check_new(config)
-        trainer = build(config, device, screen)
-        trainer.open(resume=resume)
-        try:
+    with stopping() as stop, start(config.device, config.timeout_s) as world:
+        trainer = build(config, world, screen, resume=resume, allow=allow)
+        trainer.open()
+        with world.watched():
             trainer.go(stop)
-        except (ValueError, OSError) as error:
-            raise RunError(str(error)) from error
     return trainer.step == trainer.stepper.total
 
 
-def build(config: TrainConfig, device: torch.device, screen: Screen) -> "Trainer":
-    """Data, weights and optimizer of a run; the weights are still those that the seed draws."""
-    dataset, notes = open_store(config)
-    feeds = make_feeds(dataset, config)
-    torch.manual_seed(config.seed)
-    stack = make_stack(config).to(device).train()
-    trainer = Trainer(
-        run=Run(folder=config.output_dir),
+def build(
+    config: TrainConfig, world: World, screen: Screen, *, resume: bool = False, allow: Collection[str] = ()
+) -> "Trainer":
+    """Data, weights and optimizer of a run, of which nothing is written yet."""
+    run = Run(folder=config.output_dir, writes=world.first)
+    config = world.together(lambda: continued(config, allow) if resume else check_new(config))
+    found, said = world.told(lambda: checkpoint.latest(run.checkpoints)) if resume else (None, [])
+    cases = world.together(lambda: cases_each(config, world, found))
+    feeds, stack, begun = world.together(lambda: prepare(config, world, cases, found))
+    shard(stack, world, config.shard)
+    return Trainer(
+        run=run,
         config=config,
-        screen=screen,
+        world=world,
+        screen=screen if world.first else SILENT,
         feeds=feeds,
+        cases=cases,
         stepper=Stepper(
             stack=stack,
             optimizer=make_optimizer(stack, config.optim),
             average=Average(stack, config.optim.ema) if config.optim.ema else None,
             config=config,
-            device=device,
-            total=config.steps or config.epochs * steps_per_epoch(feeds, config),
+            device=world.device,
+            total=config.steps or config.epochs * steps_per_epoch(feeds, cases * world.size, config),
+            world=world,
         ),
+        saver=Saver(folder=run.checkpoints, keep=config.save.keep, world=world),
+        found=found,
+        begun=begun,
+        frozen=seal_of(stack),
+        said=said,
     )
-    for line in notes:
-        screen.say(line)
-    return trainer
 
 
-def steps_per_epoch(feeds: tuple[Feed, ...], config: TrainConfig) -> int:
-    """Steps in which the largest feed is drawn once."""
+def prepare(
+    config: TrainConfig, world: World, cases: int, found: Path | None
+) -> tuple[tuple[Feed, ...], Stack, Beginning]:
+    """What each process makes by itself: its part of the data, and all weights, whole: those that the run begins with,
+    or those that the seed draws and the checkpoint will replace."""
+    dataset, notes = open_store(config)
+    feeds = make_feeds(dataset, config, world, cases)
+    torch.manual_seed(config.seed)
+    stack = make_stack(config)
+    begun = Beginning() if found else begin(stack, config)
+    if found:
+        fill_frozen(config.output_dir, stack, checkpoint.state_of(found)["frozen"])
+    begun.notes += notes
+    return feeds, stack.to(world.device).train(), begun
+
+
+def cases_each(config: TrainConfig, world: World, found: Path | None) -> int:
+    """Cases of a batch for each process. A run that goes on with other processes keeps its batches and shares them
+    anew, unless it is told another batch_size."""
+    state = checkpoint.state_of(found) if found else {}
+    if state.get("batch_size") != config.batch_size:
+        return config.batch_size
+    each, over = divmod(state["cases"], world.size)
+    if over:
+        raise ValueError(
+            f"a batch of this run has {state['cases']} cases, which {world.size} processes cannot share alike: start "
+            "another number of them, or give another batch_size and --allow-change batch_size"
+        )
+    return int(each)
+
+
+def steps_per_epoch(feeds: tuple[Feed, ...], batch: int, config: TrainConfig) -> int:
+    """Steps in which the largest feed is drawn once. batch: cases, of all processes together."""
     cases = max(feed.cases for feed in feeds)
-    return -(-cases // (config.batch_size * config.optim.accumulate))
+    return -(-cases // (batch * config.optim.accumulate))
 
 
 @dataclass(kw_only=True)
 class Trainer:
-    """A run in progress. step: how many are done; saved: at which of them the last checkpoint is."""
+    """A run in progress.
+
+    cases: of a batch, in this process. found: the checkpoint that it goes on from; said: of damaged ones after it.
+    begun: where a new run's weights are from; frozen: fingerprint of those that never change. step: how many are done;
+    saved: at which of them the last checkpoint is.
+    """
 
     run: Run
     config: TrainConfig
+    world: World
     screen: Screen
     feeds: tuple[Feed, ...]
+    cases: int
     stepper: Stepper
+    saver: Saver
+    found: Path | None
+    begun: Beginning
+    frozen: str
+    said: list[str]
     step: int = 0
     saved: int = -1
     best: float = math.nan
@@ -96,34 +147,31 @@ class Trainer:
         """What a checkpoint holds."""
         return Parts(stack=self.stepper.stack, optimizer=self.stepper.optimizer, average=self.stepper.average)
 
-    def open(self, *, resume: bool) -> None:
-        """Takes up the last whole checkpoint, or begins; makes the run's folder, or takes back what was logged after
-        the checkpoint."""
-        found, said = checkpoint.latest(self.run.checkpoints) if resume else (None, [])
-        begun = Beginning()
-        if found:
-            self._load(found)
-            said.append(f"going on from {found.name} of {self.stepper.total} steps")
+    @property
+    def epoch(self) -> int:
+        """Steps of an epoch."""
+        return steps_per_epoch(self.feeds, self.cases * self.world.size, self.config)
+
+    def open(self) -> None:
+        """Takes up the last whole checkpoint; makes the run's folder, or takes back what was logged after it."""
+        if self.found:
+            self._load(self.found)
+            said = [*self.said, f"going on from {self.found.name} of {self.stepper.total} steps"]
         else:
-            begun = begin(self.stepper.stack, self.config)
-            if self.stepper.average:
-                self.stepper.average.restart()
-            said += [*begun.lines, f"beginning a run of {self.stepper.total} steps"]
-        checkpoint.check_space(self.run.folder, self.parts, self.config.save.keep)
-        self.run.create(self.config)
-        if not found:
-            self.run.remember(begun.origins, begun.sources)
-        self.run.rewind(self.step)
-        checkpoint.drop_after(self.run.checkpoints, self.step)
-        for line in said:
+            said = [*self.said, *self.begun.lines, f"beginning a run of {self.stepper.total} steps"]
+        if self.world.size > 1:
+            said.append(f"{self.world.size} processes with {self.cases} cases each")
+        self.world.told(self._make_folder)
+        for line in [*self.begun.notes, *said]:
             self.say(line)
 
     def go(self, stop: Stop) -> None:
         """Steps to the end, or until asked to stop; what was done is saved either way."""
-        while self.step < self.stepper.total and not stop.asked:
+        while self.step < self.stepper.total and not self.world.any(stop.asked or self.saver.failed):
             self.advance()
         if self.step != self.saved:
             self.save()
+        self.saver.finish()
         done = self.step == self.stepper.total
         self.say(f"finished after {self.step} steps" if done else f"stopped after step {self.step}: saved, --resume")
 
@@ -136,8 +184,7 @@ class Trainer:
         self.step += 1
         self._log(taken, waited, time.perf_counter() - begun)
         self.stepper.guard.check()
-        due = steps_per_epoch(self.feeds, self.config) * self.config.valid_every
-        validate = self.step % due == 0 or self.step == self.stepper.total
+        validate = self.step % (self.epoch * self.config.valid_every) == 0 or self.step == self.stepper.total
         if validate:
             self.validate()
         if validate or self.step % self.config.save.every == 0:
@@ -145,10 +192,11 @@ class Trainer:
 
     def validate(self) -> dict[str, float]:
         """Scores the averaged weights on the validation split."""
+        self.saver.finish()  # validation starts workers, which must not inherit a thread at work
         average = self.stepper.average
         if average:
             average.swap()
-        seen = look(self.stepper.stack, StoreDataset(self.config.data.store), self.config, self.stepper.device)
+        seen = look(self.stepper.stack, StoreDataset(self.config.data.store), self.config, self.world)
         if average:
             average.swap()
         found = metrics(seen, self.config.asked, self.config.seed)
@@ -160,10 +208,9 @@ class Trainer:
         return found
 
     def save(self) -> None:
-        """Writes a checkpoint, and removes those that are no longer kept."""
-        checkpoint.save(self.run.checkpoints, self.step, self.parts, self._state())
+        """Begins to write a checkpoint."""
+        self.saver.save(self.step, self.parts, self._state(), self.best_checkpoint)
         self.saved = self.step
-        checkpoint.prune(self.run.checkpoints, self.config.save.keep, self.best_checkpoint)
 
     def say(self, line: str) -> None:
         """One line for the screen and the run's folder."""
@@ -176,11 +223,21 @@ class Trainer:
         self.run.write(METRICS, {**row, "rate": taken.rate, "seconds": seconds, "wait": waited})
         self.screen.step(self.step, self.stepper.total, taken.loss, seconds)
         if taken.skipped:
-            self.run.write(SKIPPED, {"step": self.step, "why": taken.skipped, "case_ids": taken.case_ids})
+            cases = [case for ids in self.world.gathered(taken.case_ids) for case in ids]
+            self.run.write(SKIPPED, {"step": self.step, "why": taken.skipped, "case_ids": cases})
             self.say(f"step {self.step} skipped: {taken.skipped}")
 
+    def _make_folder(self) -> None:
+        check_space(self.run.folder, self.parts, self.config.save.keep)
+        self.run.create(self.config)
+        if not self.found:
+            self.run.remember(self.begun.origins, self.begun.sources)
+            keep_frozen(self.run.folder, self.stepper.stack)
+        self.run.rewind(self.step)
+        checkpoint.drop_after(self.run.checkpoints, self.step)
+
     def _load(self, found: Path) -> None:
-        state = checkpoint.read(found, self.parts.tensors())
+        state = checkpoint.read(found, self.parts.tensors(), self.world)
         self.step = self.saved = state["step"]
         self.best = math.nan if state["best"] is None else state["best"]
         self.best_checkpoint = state["best_checkpoint"]
@@ -194,5 +251,8 @@ class Trainer:
             "best": None if math.isnan(self.best) else self.best,
             "best_checkpoint": self.best_checkpoint,
             "guard": self.stepper.guard.state_dict(),
+            "batch_size": self.config.batch_size,
+            "cases": self.cases * self.world.size,
+            "frozen": self.frozen,
             "feeds": [feed.state_dict() for feed in self.feeds],
         }

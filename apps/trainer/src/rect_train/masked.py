@@ -41,6 +41,17 @@ class MaskedVolume(nn.Module):
         error: Tensor = (self.head(tokens.patches[counted]).float() - truth[counted]).abs().mean()
         return error
 
+    def errors(
+        self, tokens: VisionTokens, voxels: Float[Tensor, "b 1 d h w"], hidden: Bool[Tensor, "b gd gh gw"]
+    ) -> Float[Tensor, " b"]:
+        """As `loss`, of each scan by itself; NaN where none of its hidden patches lies inside it."""
+        pd, ph, pw = self.patch
+        truth = rearrange(voxels, "b 1 (gd pd) (gh ph) (gw pw) -> b (gd gh gw) (pd ph pw)", pd=pd, ph=ph, pw=pw)
+        counted = rearrange(hidden, "b gd gh gw -> b (gd gh gw)") & tokens.patch_present
+        error = (self.head(tokens.patches).float() - truth).abs().mean(-1)
+        each: Tensor = (error * counted).sum(1) / counted.sum(1)
+        return each
+
 
 def draw_hidden(
     batch: int, grid: tuple[int, int, int], ratio: float, generator: torch.Generator

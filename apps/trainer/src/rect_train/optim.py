@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import torch
 from torch import Tensor, nn
+from torch.distributed.tensor import DTensor
 
 from rect_train.config import OptimConfig
 
@@ -13,14 +14,14 @@ def make_optimizer(model: nn.Module, config: OptimConfig) -> torch.optim.AdamW:
     """AdamW over what can be trained: a group for each component, once with and once without weight decay.
 
     Vectors (biases, norms, scales) and learned tokens do not decay. `lr` of a group is its highest learning rate times
-    the schedule; the highest stands in `peak`.
+    the schedule; the highest stands in `peak`. What is sharded over processes and what is whole do not share a group.
     """
-    groups: dict[tuple[str, bool], list[Tensor]] = {}
+    groups: dict[tuple[str, bool, bool], list[Tensor]] = {}
     for name, parameter in model.named_parameters():
         if parameter.requires_grad:
             part = name.partition(".")[0]
             decays = parameter.ndim > 1 and not name.endswith(("token", "tokens", "cover"))
-            groups.setdefault((part, decays), []).append(parameter)
+            groups.setdefault((part, decays, isinstance(parameter, DTensor)), []).append(parameter)
     if not groups:
         raise ValueError("nothing is left to train: every parameter is frozen")
     optimizer = torch.optim.AdamW(
@@ -31,7 +32,7 @@ def make_optimizer(model: nn.Module, config: OptimConfig) -> torch.optim.AdamW:
                 "peak": config.lr * _factor(part, config),
                 "weight_decay": config.weight_decay if decays else 0.0,
             }
-            for (part, decays), parameters in groups.items()
+            for (part, decays, _sharded), parameters in groups.items()
         ],
         lr=config.lr,
         betas=config.betas,

@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from rect_core.config import from_yaml, to_dict, to_yaml
+from rect_data.store.layout import SETTINGS, read_config
 from rect_train.changes import changes, covers, shown
 from rect_train.config import TrainConfig
+from rect_train.provenance import SESSIONS, session
 
 CONFIG: Final = "config.yaml"
 METRICS: Final = "metrics.jsonl"
@@ -16,7 +18,7 @@ SKIPPED: Final = "skipped.jsonl"
 EVENTS: Final = "events.jsonl"
 _START: Final = "start.json"
 
-_ITS_OWN: Final = ("output_dir", "init", "phase1")
+_ITS_OWN: Final = ("output_dir", "init", "phase1", "shard", "timeout_s")
 """What a resumed run keeps or may have moved, whatever the command says."""
 
 _FIXED: Final = ("preset", "model", "phase", "tasks", "freeze_vision", "loss.uncertainty", "seed", "data.origin")
@@ -25,9 +27,10 @@ _FIXED: Final = ("preset", "model", "phase", "tasks", "freeze_vision", "loss.unc
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Run:
-    """Where a run writes."""
+    """Where a run writes. writes: whether this process does; only the first of several does."""
 
     folder: Path
+    writes: bool = True
 
     @property
     def checkpoints(self) -> Path:
@@ -35,12 +38,15 @@ class Run:
         return self.folder / "checkpoints"
 
     def create(self, config: TrainConfig) -> None:
-        """Makes the folder, with the config in it."""
+        """Makes the folder, with the config in it, and notes the command and the code."""
         self.checkpoints.mkdir(parents=True, exist_ok=True)
         _replace(self.folder / CONFIG, to_yaml(config))
+        self.write(SESSIONS, session())
 
     def write(self, name: str, row: Mapping[str, Any]) -> None:
         """Adds one line of JSON to a file of the run; a number that is not finite is null."""
+        if not self.writes:
+            return
         with (self.folder / name).open("a", encoding="utf-8") as file:
             file.write(json.dumps(_plain(row), allow_nan=False) + "\n")
 
@@ -79,9 +85,18 @@ def origins_of(folder: Path) -> frozenset[str]:
     return frozenset(json.loads((folder / _START).read_text(encoding="utf-8"))["origins"])
 
 
+def sources_of(folder: Path) -> dict[str, str]:
+    """Component -> where it began, of those that were not drawn from the seed."""
+    sources: dict[str, str] = json.loads((folder / _START).read_text(encoding="utf-8"))["sources"]
+    return sources
+
+
 def check_new(config: TrainConfig) -> TrainConfig:
-    """The config, where it may begin a run: raises ValueError for a folder that holds one, and for a frozen encoder
-    that nothing was loaded into."""
+    """The config, where it may begin a run, with what the store says of its scans' origin.
+
+    Raises ValueError for a folder that holds a run, for a frozen encoder that nothing was loaded into, and for a
+    data.origin that the store contradicts.
+    """
     if is_run(config.output_dir):
         raise ValueError(
             f"{config.output_dir.name} holds a run already: give --resume to go on, or another --output-dir"
@@ -90,16 +105,26 @@ def check_new(config: TrainConfig) -> TrainConfig:
         raise ValueError(
             "--freeze-vision would freeze a random encoder: give --init RUN or --load-phase1-checkpoints A B"
         )
-    return config
+    return _with_origin(config)
+
+
+def _with_origin(config: TrainConfig) -> TrainConfig:
+    data = config.data
+    known = read_config(data.store).origin if (data.store / SETTINGS).is_file() else "unknown"
+    if "unknown" not in (known, data.origin) and known != data.origin:
+        raise ValueError(f"data.origin {data.origin}: the store {data.store.name} holds {known} scans: leave it out")
+    return replace(config, data=replace(data, origin=known)) if data.origin == "unknown" else config
 
 
 def continued(config: TrainConfig, allow: Collection[str] = ()) -> TrainConfig:
-    """The config that a resumed run goes on with.
+    """The config that a resumed run goes on with; a data.origin that is not said is the run's.
 
     Raises ValueError for a folder without a run and for a config that differs from the run's in a key that is not in
     `allow`, or that no checkpoint outlives.
     """
     before = config_of(config.output_dir)
+    if config.data.origin == "unknown":
+        config = replace(config, data=replace(config.data, origin=before.data.origin))
     old, new = to_dict(before), to_dict(config)
     found = changes(old, new, but=_ITS_OWN)
     fixed = {key: change for key, change in found.items() if covers(_FIXED, key)}

@@ -1,5 +1,6 @@
 """Whom a run tells how it goes: the command line shows it, a library call hears nothing."""
 
+from pathlib import Path
 from typing import Final, Protocol, runtime_checkable
 
 
@@ -25,3 +26,13 @@ class Silent:
 
 
 SILENT: Final = Silent()
+
+
+def one_line(error: BaseException) -> str:
+    """An error as one line: of a worker's the last line of its traceback, of a file's its name without the folder."""
+    if isinstance(error, OSError) and error.strerror and error.filename:
+        return f"{Path(str(error.filename)).name}: {error.strerror}"
+    text = str(error)
+    if "Original Traceback" in text:
+        text = text.strip().splitlines()[-1].partition(": ")[2]
+    return " ".join(text.split())

@@ -10,6 +10,7 @@ from rect_core.types import WeightsStatus
 from rect_encoder import VisionEncoder
 from rect_localizer import Localizer
 from rect_train.checkpoint import damage, latest, read, state_of, weights
+from rect_train.frozen import fill_frozen
 from rect_train.optim import Average
 from rect_train.run import config_of, is_run, origins_of
 from rect_train.stack import Stack, make_stack
@@ -78,7 +79,8 @@ def averaged(run: Path, checkpoint: Path) -> Stack:
     config = replace(config_of(run), checkpointing=False)
     stack = make_stack(config)
     average = Average(stack, config.optim.ema) if config.optim.ema else None
-    read(checkpoint, weights(stack, average))
+    state = read(checkpoint, weights(stack, average))
+    fill_frozen(run, stack, state["frozen"])
     if average:
         average.swap()
     return stack.requires_grad_(True).eval()

@@ -17,6 +17,7 @@ from rect_train.config import Task, TrainConfig
 from rect_train.guard import RunError
 from rect_train.stack import Stack
 from rect_train.stop import shielded
+from rect_train.world import World
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -33,14 +34,19 @@ class Seen:
 
 
 @torch.no_grad()
-def look(stack: Stack, dataset: StoreDataset, config: TrainConfig, device: torch.device) -> Seen:
-    """Runs the stack over the validation split."""
-    sampler = CaseSampler(dataset.rows, split=config.data.valid, shuffle=False)
+def look(stack: Stack, dataset: StoreDataset, config: TrainConfig, world: World) -> Seen:
+    """Runs the stack over the validation split: each process over a part of it, and all get the whole."""
+    sampler = CaseSampler(dataset.rows, split=config.data.valid, shuffle=False, rank=world.rank, world=world.size)
     loader = Loader(dataset, sampler, batch_size=config.batch_size, workers=config.data.workers)
     training = stack.training
     stack.eval()
-    rows = [_look(stack, batch.to(device), config) for batch in shielded(loader)]
+    stack.encoder.training = True  # not its blocks: it only leaves out the fingerprint, which shards do not have
+    mine = [one for batch in shielded(loader) for one in _look(stack, batch.to(world.device), config)]
     stack.train(training)
+    place = {row.case_id: number for number, row in enumerate(dataset.rows)}
+    rows = sorted((one for part in world.gathered(mine) for one in part), key=lambda one: place[one.case_ids[0]])
+    if any(np.isinf(found.logits).any() or np.isinf(found.dice).any() for found in rows):
+        raise RunError("the weights give scores that are no numbers: begin again with a lower optim.lr")
     ids = tuple(case for found in rows for case in found.case_ids)
     patient = {row.case_id: row.patient for row in dataset.rows}
     codes = np.unique([patient[case] for case in ids], return_inverse=True)[1].astype(np.int64)
@@ -92,36 +98,41 @@ def better(name: str, value: float, best: float) -> bool:
     return value <= best if lower_is_better(name) else value >= best
 
 
-def _look(stack: Stack, batch: Batch, config: TrainConfig) -> Seen:
+def _look(stack: Stack, batch: Batch, config: TrainConfig) -> list[Seen]:
+    """What is said about each case of a batch, but for those that only pad the processes."""
     n = len(batch)
     nothing = np.full((n, batch.labels.shape[1]), np.nan)
     logits, dice, hidden = nothing, np.full((n, len(LOCALIZED)), np.nan), np.full(n, np.nan)
     with torch.autocast(batch.voxels.device.type, torch.bfloat16, enabled=config.precision == "bf16"):
         if stack.masking is not None:
             generator = torch.Generator(batch.voxels.device).manual_seed(config.seed)
-            hidden = np.full(n, float(stack(batch, ("masking",), generator)["masking"]))
+            hidden = stack.hidden_errors(batch, generator).double().cpu().numpy()
         if stack.classifier is not None or stack.localizer is not None:
             tokens = stack.tokens(batch)
         if stack.classifier is not None:
-            logits = _finite(stack.classifier(tokens)).double().cpu().numpy()
+            logits = _loud(stack.classifier(tokens)).double().cpu().numpy()
         if stack.localizer is not None:
-            outlined = _finite(stack.localizer(batch.voxels, tokens)) > 0
-            dice = _dice(outlined, batch).double().cpu().numpy()
-    return Seen(
-        case_ids=batch.case_ids,
-        patients=np.zeros(n, np.int64),
-        labels=batch.labels.double().cpu().numpy(),
-        logits=logits,
-        dice=dice,
-        hidden=hidden,
-    )
+            outlined = _loud(stack.localizer(batch.voxels, tokens))
+            broken = outlined.isinf().flatten(1).any(1)
+            found = _dice(outlined > 0, batch).double()
+            dice = torch.where(broken[:, None], torch.inf, found).cpu().numpy()
+    labels = batch.labels.double().cpu().numpy()
+    return [
+        Seen(
+            case_ids=(batch.case_ids[i],),
+            patients=np.zeros(1, np.int64),
+            labels=labels[i : i + 1],
+            logits=logits[i : i + 1],
+            dice=dice[i : i + 1],
+            hidden=hidden[i : i + 1],
+        )
+        for i in (~batch.repeated).nonzero()[:, 0].tolist()
+    ]
 
 
-def _finite(logits: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
-    """The logits, where they are numbers; raises RunError where they are not, which no score would say."""
-    if not bool(logits.isfinite().all()):
-        raise RunError("the weights give scores that are no numbers: begin again with a lower optim.lr")
-    return logits
+def _loud(logits: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
+    """Infinite where they are no numbers, which no score would say: `look` refuses it once all processes are there."""
+    return torch.where(logits.isfinite(), logits, torch.inf)
 
 
 def _dice(outlined: Bool[Tensor, "b k d h w"], batch: Batch) -> Float[Tensor, "b k"]:

@@ -1,6 +1,8 @@
 """From words on a command line to a config."""
 
 import argparse
+import os
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, is_dataclass
 from pathlib import Path
@@ -8,6 +10,7 @@ from typing import Any, Literal, NoReturn, get_args, get_origin, get_type_hints
 
 from rect_core.config import from_dict, from_yaml, to_dict
 from rect_train.config import PHASES, TrainConfig
+from rect_train.plan import MFU
 from rect_train.run import config_of
 
 _FLAGS = ("phase", "epochs", "batch_size", "output_dir", "init")
@@ -25,15 +28,45 @@ class OneLineParser(argparse.ArgumentParser):
     """Bad usage is told in one line; --help has the rest."""
 
     def error(self, message: str) -> NoReturn:
-        """Prints the line and exits with 2."""
+        """Prints the line and exits with 2; of several processes the first does, and the others wait to be ended."""
+        if int(os.environ.get("RANK", "0")):
+            time.sleep(10.0)
         self.exit(2, f"{self.prog}: error: {message} (see {self.prog} --help)\n")
 
 
 def train_parser() -> argparse.ArgumentParser:
     """The parser of `rect-train`."""
     parser = OneLineParser(
-        prog="rect-train", description="Trains the ReCT-VLM stack. `rect-train export RUN OUT` gives its weights away."
+        prog="rect-train",
+        description="Trains the ReCT-VLM stack. `rect-train plan` says what a run would need, `rect-train watch RUN` "
+        "shows how it goes, `rect-train export RUN OUT` gives its weights away.",
     )
+    _add_config(parser)
+    add = parser.add_argument
+    add("--resume", action="store_true", help="go on from the last whole checkpoint in --output-dir")
+    add("--allow-change", action="append", default=[], metavar="KEY", help="a key that a resumed run may have changed")
+    return parser
+
+
+def plan_parser() -> argparse.ArgumentParser:
+    """The parser of `rect-train plan`."""
+    parser = OneLineParser(
+        prog="rect-train plan",
+        description="Says what a run would hold, compute and take, and whether it fits, without weights or scans.",
+    )
+    _add_config(parser)
+    parser.set_defaults(resume=False, allow_change=[])
+    add = parser.add_argument
+    add("--gpus", default="cpu", metavar="[N x]GPU", help="H100, 4xH200, 16xH100 (two nodes of 8) or cpu (default)")
+    add("--mfu", type=float, default=MFU, help=f"share of the peak that the run is taken to reach (default: {MFU})")
+    add("--cases", type=int, help="cases of an epoch (default: counted in data.store)")
+    add("--json", action="store_true", help="print one JSON object; sizes in bytes")
+    add("--check", action="store_true", help="exit with 1 where the run does not fit")
+    return parser
+
+
+def _add_config(parser: argparse.ArgumentParser) -> None:
+    """The options that `config_from` reads."""
     add = parser.add_argument
     add("--config", type=Path, help="YAML file, as in configs/; --resume without one takes the run's own")
     add("--phase", help=f"one of {', '.join(PHASES)}")
@@ -45,10 +78,7 @@ def train_parser() -> argparse.ArgumentParser:
     add("--load-phase1-checkpoints", nargs="+", metavar="RUN", help="phase 2: encoder and classifier from the first, "
         "localizer from the second")  # fmt: skip
     add("--freeze-vision", action="store_true", help="train the heads alone")
-    add("--resume", action="store_true", help="go on from the last whole checkpoint in --output-dir")
-    add("--allow-change", action="append", default=[], metavar="KEY", help="a key that a resumed run may have changed")
     add("overrides", nargs="*", metavar="key=value", help="any key of the config, such as optim.lr=1e-4")
-    return parser
 
 
 def export_parser() -> argparse.ArgumentParser:
@@ -58,6 +88,20 @@ def export_parser() -> argparse.ArgumentParser:
     parser.add_argument("out", type=Path, help="new folder for encoder/, classifier/, localizer/")
     parser.add_argument("--checkpoint", default="best", help="best (default), last, or a name such as step-00000500")
     parser.add_argument("--weights-status", choices=("synthetic", "clinical-data"), help="what the weights have seen")
+    parser.add_argument("--store", type=Path, help="where the run's store is now (default: where it was)")
+    parser.add_argument("--no-calibration", action="store_true", help="fit no operating points on its validation split")
+    return parser
+
+
+def watch_parser() -> argparse.ArgumentParser:
+    """The parser of `rect-train watch`."""
+    parser = OneLineParser(
+        prog="rect-train watch",
+        description="Shows how runs go, on a terminal until they end; elsewhere as lines, once.",
+    )
+    parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="folder of a run; several are compared")
+    parser.add_argument("--once", action="store_true", help="show them as they are now")
+    parser.add_argument("--html", type=Path, metavar="FILE", help="write a page with all curves instead")
     return parser
 
 

@@ -1,5 +1,6 @@
 """How a run goes: a bar on a terminal, plain lines elsewhere, on standard error."""
 
+import os
 import sys
 import time
 from collections.abc import Iterator
@@ -8,7 +9,7 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-from rect_train.screen import Screen
+from rect_train.screen import SILENT, Screen
 
 EVERY_S = 10.0
 """Seconds between two lines about steps."""
@@ -17,6 +18,9 @@ EVERY_S = 10.0
 @contextmanager
 def progress() -> Iterator[Screen]:
     """A screen to tell a run's progress to."""
+    if int(os.environ.get("RANK", "0")):  # the first process speaks for all
+        yield SILENT
+        return
     if not sys.stderr.isatty():
         yield Lines()
         return
