@@ -92,13 +92,6 @@ def test_a_folder_that_holds_a_run_is_not_trained_over(
     assert "steps 1 -> 2" in error(capsys, 2, "--config", file, "--resume", "steps=2")
 
 
-def test_several_processes_are_refused_as_long_as_they_would_not_learn_together(
-    file: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setenv("WORLD_SIZE", "2")
-    assert "start it without torchrun" in error(capsys, 2, "--config", file)
-
-
 @pytest.mark.parametrize("workers", [0, 1])
 def test_a_case_that_turns_out_damaged_ends_a_run_with_code_one(
     file: str, config: TrainConfig, tmp_path: Path, workers: int, capsys: pytest.CaptureFixture[str]

@@ -120,9 +120,18 @@ def test_the_fingerprint_survives_a_cast_in_memory(toy: Toy, dtype: torch.dtype)
     assert nn.ModuleList([toy]).to(torch.float32)[0].fingerprint == before
 
 
+def test_weights_kept_in_bfloat16_are_computed_with_in_float32(toy: Toy, folder: Path, tmp_path: Path) -> None:
+    Toy.from_pretrained(folder).to(torch.bfloat16).save_pretrained(tmp_path / "small", weights_status=STATUS)
+    loaded = Toy.from_pretrained(tmp_path / "small")
+    assert loaded.into.weight.dtype == torch.float32
+    assert torch.equal(loaded.into.weight, toy.into.weight.bfloat16().float())
+    assert loaded.order.dtype == torch.int64
+    assert loaded.fingerprint == toy.fingerprint
+
+
 def test_the_fingerprint_survives_a_save_in_bfloat16(toy: Toy, folder: Path, tmp_path: Path) -> None:
     Toy.from_pretrained(folder).to(torch.bfloat16).save_pretrained(tmp_path / "small", weights_status=STATUS)
-    small = Toy.from_pretrained(tmp_path / "small")
+    small = Toy.from_pretrained(tmp_path / "small", dtype=None)
     assert small.into.weight.dtype == torch.bfloat16
     assert small.order.dtype == torch.int64
     assert small.fingerprint == toy.fingerprint

@@ -4,6 +4,8 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
 
+import torch
+
 from rect_classifier import POINTS_FILE, Classifier
 from rect_core.folders import whole_folder
 from rect_core.published import CARD_NAME
@@ -28,6 +30,7 @@ def export(
     checkpoint: str = "best",
     store: Path | None = None,
     calibrated: bool = True,
+    dtype: torch.dtype = torch.float32,
     say: Callable[[str], None] = lambda line: None,
 ) -> tuple[str, ...]:
     """Writes encoder/ and those of classifier/ and localizer/ that the run trained, each with its model card, whole or
@@ -35,7 +38,8 @@ def export(
 
     Heads name the encoder they are saved with. `ReCTVLM.from_pretrained(out)` reads the result of a run that has all
     three. weights_status: needed where the run's config does not say what its scans are, refused where it says
-    otherwise. checkpoint: "best", "last" or a name. store: where the run's store is now (default: where it was);
+    otherwise. checkpoint: "best", "last" or a name. dtype: float32, or bfloat16 for files half as large, whose operating
+    points are those of the rounded weights. store: where the run's store is now (default: where it was);
     calibrated: fit the classifier's operating points on its validation split; say: is told what could not be fitted.
     Raises ValueError.
     """
@@ -43,6 +47,8 @@ def export(
         raise ValueError(f"{out.name} is not empty: give a new folder for the weights")
     config = config_of(run)
     trained = read_trained(run, checkpoint)
+    for module in trained.parts.values():
+        module.to(dtype).float()
     status = status_of(trained.origins, weights_status)
     store = store or config.data.store
     points, why = None, "Its operating points were not asked for."
@@ -57,6 +63,8 @@ def export(
         calibration=why,
     )
     facts = facts_of(run, trained.name.rpartition("/")[2], store)
+    for module in modules.values():
+        module.to(dtype)
     with whole_folder(out, force=False, ours=lambda folder: False) as folder:
         _write(folder, modules, facts, said)
     return tuple(modules)

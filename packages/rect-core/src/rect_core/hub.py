@@ -50,11 +50,18 @@ class Published(nn.Module):
 
     @classmethod
     def from_pretrained(
-        cls: type[P], source: str | Path, *, revision: str | None = None, local_files_only: bool = False
+        cls: type[P],
+        source: str | Path,
+        *,
+        revision: str | None = None,
+        local_files_only: bool = False,
+        dtype: torch.dtype | None = torch.float32,
     ) -> P:
         """The module with the weights of a folder, an installed weights package or a Hub id, in eval mode.
 
-        Of a whole model (subfolders encoder/, classifier/, ...) it takes its own part. Dtypes are those of the file.
+        Of a whole model (subfolders encoder/, classifier/, ...) it takes its own part. dtype: what its floats become,
+        and so what it computes in, however small a file keeps them (bfloat16 would move scores away from the operating
+        points, which are fitted in float32); None keeps the file's own.
         Raises FileNotFoundError or ValueError in one line: see `rect_core.sources` and `rect_core.published`.
         """
         part = _kind(cls).partition(".")[0].removeprefix("rect_")
@@ -67,7 +74,7 @@ class Published(nn.Module):
         _assign(module, stored, ties)
         module.weights_status, module.origin = header.weights_status, folder
         module._hashed = (module._state_key(), header.fingerprint)
-        return module.eval()
+        return module.to(dtype).eval() if dtype else module.eval()
 
     @classmethod
     def untrained(cls: type[P], config: Any, *, seed: int = 0) -> P:

@@ -46,7 +46,7 @@ class _Terms(torch.autograd.Function):
         exact = _exact(logits.dtype)
         entropy = logits.new_zeros(known.shape, dtype=exact)
         sums = logits.new_zeros((3, *known.shape), dtype=exact)
-        for at in zip(*known.nonzero().T.tolist(), strict=True):
+        for at in map(tuple, known.nonzero().tolist()):
             logit, mask = logits[at].flatten().to(exact), masks[at].flatten().to(exact)
             entropy[at] = F.softplus(logit).mean() - logit.dot(mask) / len(mask)
             prob = logit.sigmoid_()
@@ -65,7 +65,7 @@ class _Terms(torch.autograd.Function):
         logits, masks, known, sums = ctx.saved_tensors
         found, exact = torch.zeros_like(logits), sums.dtype
         both, below = sums[0], sums[1] + sums[2]
-        for at in zip(*known.nonzero().T.tolist(), strict=True):
+        for at in map(tuple, known.nonzero().tolist()):
             prob, mask = logits[at].flatten().to(exact).sigmoid_(), masks[at].flatten().to(exact)
             gradient = (prob - mask).mul_(of_entropy[at] / len(mask))
             if sums[2][at] > 0:

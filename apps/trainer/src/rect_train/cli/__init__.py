@@ -55,6 +55,8 @@ def _train(words: Sequence[str]) -> int:
 
 
 def _export(words: Sequence[str]) -> int:
+    import torch
+
     from rect_train.export import export
 
     options = export_parser().parse_args(words)
@@ -65,6 +67,7 @@ def _export(words: Sequence[str]) -> int:
         checkpoint=options.checkpoint,
         store=options.store,
         calibrated=not options.no_calibration,
+        dtype=torch.bfloat16 if options.dtype == "bf16" else torch.float32,
         say=lambda line: print(line, file=sys.stderr),
     )
     print(f"{options.out}: {', '.join(parts)}")

@@ -88,6 +88,7 @@ def export_parser() -> argparse.ArgumentParser:
     parser.add_argument("out", type=Path, help="new folder for encoder/, classifier/, localizer/")
     parser.add_argument("--checkpoint", default="best", help="best (default), last, or a name such as step-00000500")
     parser.add_argument("--weights-status", choices=("synthetic", "clinical-data"), help="what the weights have seen")
+    parser.add_argument("--dtype", choices=("fp32", "bf16"), default="fp32", help="of the files (default: fp32)")
     parser.add_argument("--store", type=Path, help="where the run's store is now (default: where it was)")
     parser.add_argument("--no-calibration", action="store_true", help="fit no operating points on its validation split")
     return parser

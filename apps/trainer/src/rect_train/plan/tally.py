@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch._subclasses.fake_tensor import unset_fake_temporarily
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode, sdpa_backward_flop_count, sdpa_flop_count
@@ -87,7 +88,7 @@ def _attention_backward(
 
 
 def _asks_values(func: Any, args: tuple[Any, ...]) -> bool:
-    if func in (aten._local_scalar_dense.default, aten.bincount.default):
+    if func in (aten._local_scalar_dense.default, aten.bincount.default, aten.nonzero.default):
         return True
     indexes = func in (aten.index.Tensor, aten.index_put.default, aten._index_put_impl_.default)
     return indexes and args[1][0] is not None and args[1][0].dtype == torch.bool
@@ -96,6 +97,9 @@ def _asks_values(func: Any, args: tuple[Any, ...]) -> bool:
 def _without_values(func: Any, args: tuple[Any, ...], given: dict[str, Any]) -> Any:
     if func == aten.bincount.default:
         return args[0].new_zeros(given["minlength"] if "minlength" in given else args[2])
+    if func == aten.nonzero.default:
+        with unset_fake_temporarily():  # where masks are known is looked up one by one, which takes numbers
+            return torch.ones(args[0].shape).nonzero()
     if func == aten._local_scalar_dense.default:
         return 1.0 if args[0].is_floating_point() else True
     if func == aten.index.Tensor:
