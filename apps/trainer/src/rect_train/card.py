@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from math import isnan
 from typing import Final
 
-from rect_core.types import OperatingPoints, WeightsStatus
+from rect_core.types import SYNTHETIC, OperatingPoints, WeightsStatus
 from rect_train.calibrate import describe
 from rect_train.facts import Metric, RunFacts, command_without_folders, config_text
 
-SYNTHETIC: Final = "Trained on synthetic phantoms; not for clinical use."
 CLINICAL: Final = "Trained on clinical data, whose licence applies to these weights; not for clinical use."
 
 
@@ -83,7 +82,7 @@ class Export:
 def card(part: str, run: RunFacts, export: Export) -> str:
     """The README.md of a component ("encoder", "classifier", "localizer") or of the "whole"."""
     kind = _KINDS[part]
-    banner = CLINICAL if export.status == "clinical-data" else SYNTHETIC
+    banner = CLINICAL if export.status == "clinical-data" else f"{SYNTHETIC.capitalize()}."
     sections = {
         "How to load it": f"```python\n{kind.load}\n```" + _needs(part),
         "Intended use and limits": _limits(run, export),

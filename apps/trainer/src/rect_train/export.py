@@ -38,8 +38,8 @@ def export(
 
     Heads name the encoder they are saved with. `ReCTVLM.from_pretrained(out)` reads the result of a run that has all
     three. weights_status: needed where the run's config does not say what its scans are, refused where it says
-    otherwise. checkpoint: "best", "last" or a name. dtype: float32, or bfloat16 for files half as large, whose operating
-    points are those of the rounded weights. store: where the run's store is now (default: where it was);
+    otherwise. checkpoint: "best", "last" or a name. dtype: float32, or bfloat16 for files half as large, whose
+    operating points are those of the rounded weights. store: where the run's store is now (default: where it was);
     calibrated: fit the classifier's operating points on its validation split; say: is told what could not be fitted.
     Raises ValueError.
     """

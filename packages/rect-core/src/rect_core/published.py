@@ -20,7 +20,7 @@ import torch
 from einops import rearrange
 from torch import Tensor
 
-from rect_core.types.prediction import WeightsStatus
+from rect_core.types.prediction import SYNTHETIC, WeightsStatus
 
 FORMAT = 1
 CONFIG_NAME, WEIGHTS_NAME, CARD_NAME = "config.json", "model.safetensors", "README.md"
@@ -157,7 +157,7 @@ def model_card(header: Header, body: str) -> str:
 
 _ORIGIN = {
     "untrained": "**Untrained**: the weights are random numbers from a seed, and so is every output.",
-    "synthetic": "Trained on **synthetic** scans: not validated on patients.",
+    "synthetic": f"**{SYNTHETIC.capitalize()}.**",
     "clinical-data": "Trained on **clinical data**; the licence of that data applies to these weights.",
 }
 

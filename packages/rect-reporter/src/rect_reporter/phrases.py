@@ -7,6 +7,8 @@ without their statements about structures that no component of this project asse
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from rect_core.types import SYNTHETIC
+
 Certainty = Literal["observed", "probable", "possible", "scored"]
 
 
@@ -194,10 +196,7 @@ LUNG_OUTSIDE: Final = 0.02
 
 WEIGHTS_SENTENCES: Final = {
     "untrained": "The model weights are untrained, so everything in this section is meaningless and must not be used.",
-    "synthetic": (
-        "The model weights were trained on synthetic data only and never on patients, so this section must not be "
-        "used for any patient."
-    ),
+    "synthetic": f"The model weights were {SYNTHETIC}.",
 }
 """First sentence of findings and of impression, by weights_status; weights trained on clinical data have none."""
 

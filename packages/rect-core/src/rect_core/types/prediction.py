@@ -5,7 +5,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Final, Literal, get_args
 
 from rect_core.types.lesions import Lesion
 from rect_core.types.scores import FindingScores
@@ -13,6 +13,9 @@ from rect_core.types.scores import FindingScores
 SCHEMA_VERSION = 1
 
 WeightsStatus = Literal["untrained", "synthetic", "clinical-data"]
+
+SYNTHETIC: Final = "trained on synthetic phantoms; not for clinical use"
+"""What every output of synthetic weights says."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -11,12 +11,12 @@ from rich.table import Table
 from rich.text import Text
 
 from rect_core.findings import LABEL_OF_LOCALIZED, LOCALIZED
-from rect_core.types import FindingScores, Lesion
+from rect_core.types import SYNTHETIC, FindingScores, Lesion
 from rect_vlm.prediction import Prediction
 
 BANNERS = {
     "untrained": "UNTRAINED WEIGHTS: scores, masks and report are random and say nothing about this patient.",
-    "synthetic": "Weights trained on synthetic phantoms only: not for any statement about a patient.",
+    "synthetic": f"Weights {SYNTHETIC}.",
     "clinical-data": "Research software, not a medical device.",
 }
 

@@ -3,7 +3,7 @@
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
-from rect_core.types import WeightsStatus
+from rect_core.types import SYNTHETIC, WeightsStatus
 
 if TYPE_CHECKING:
     import PIL.Image
@@ -32,7 +32,7 @@ OTHER_COLOURS: Final[tuple[Colour, ...]] = ((213, 94, 0), (120, 140, 255), (255,
 
 BANNERS: Final[dict[WeightsStatus, str]] = {
     "untrained": "UNTRAINED WEIGHTS - the outlines are not findings and must not be used",
-    "synthetic": "WEIGHTS TRAINED ON SYNTHETIC DATA ONLY - not for use on any patient",
+    "synthetic": f"WEIGHTS {SYNTHETIC.upper()}",
     "clinical-data": "",
 }
 
