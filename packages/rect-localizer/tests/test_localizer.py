@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from rect_core.types import VisionTokens
@@ -285,6 +286,24 @@ def test_a_damaged_word_counts_four_times_and_padding_nothing(prompts: PromptTok
 def test_a_prompt_without_words_is_refused() -> None:
     with pytest.raises(ValueError, match="no words"):
         PromptTokens(torch.randn(2, 3, 4), torch.tensor([[True, True, False], [False] * 3]))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_the_loss_has_the_gradient_of_its_formula_and_leaves_what_it_is_given_alone(dtype: torch.dtype) -> None:
+    torch.manual_seed(0)
+    logits, masks = torch.randn(2, 3, 4, 5, 6).to(dtype), (torch.rand(2, 3, 4, 5, 6) > 0.5).float()
+    given = logits.clone().requires_grad_(), masks.clone()
+    outline_loss(*given, torch.ones(2, 3, dtype=torch.bool)).backward()
+    assert torch.equal(given[0], logits)
+    assert torch.equal(given[1], masks)
+    exact = logits.float().requires_grad_()
+    dice = soft_dice(exact.sigmoid().flatten(0, 1), masks.flatten(0, 1))
+    (F.binary_cross_entropy_with_logits(exact, masks) + (1 - dice).mean()).backward()
+    assert given[0].grad is not None
+    assert exact.grad is not None
+    torch.testing.assert_close(
+        given[0].grad.float(), exact.grad, rtol=0.01 if dtype == torch.bfloat16 else 1e-4, atol=1e-6
+    )
 
 
 def test_masks_that_nobody_drew_teach_nothing() -> None:

@@ -49,7 +49,7 @@ class _Terms(torch.autograd.Function):
         for at in map(tuple, known.nonzero().tolist()):
             logit, mask = logits[at].flatten().to(exact), masks[at].flatten().to(exact)
             entropy[at] = F.softplus(logit).mean() - logit.dot(mask) / len(mask)
-            prob = logit.sigmoid_()
+            prob = logit.sigmoid()  # never in place: of float32 these are views of what was given
             sums[:, *at] = torch.stack([prob.dot(mask), prob.dot(prob), mask.dot(mask)])
         ctx.save_for_backward(logits, masks, known, sums)
         both, ours, theirs = sums
@@ -66,10 +66,10 @@ class _Terms(torch.autograd.Function):
         found, exact = torch.zeros_like(logits), sums.dtype
         both, below = sums[0], sums[1] + sums[2]
         for at in map(tuple, known.nonzero().tolist()):
-            prob, mask = logits[at].flatten().to(exact).sigmoid_(), masks[at].flatten().to(exact)
+            prob, mask = logits[at].flatten().to(exact).sigmoid(), masks[at].flatten().to(exact)
             gradient = (prob - mask).mul_(of_entropy[at] / len(mask))
             if sums[2][at] > 0:
-                slope = mask.mul_(2 / below[at]).sub_(prob * (4 * both[at] / below[at] ** 2))
+                slope = (mask * (2 / below[at])).sub_(prob * (4 * both[at] / below[at] ** 2))
                 gradient.addcmul_(slope.mul_(prob - prob * prob), of_dice[at].expand(1))
             found[at] = gradient.view_as(found[at])
         return found, None, None
