@@ -1,10 +1,13 @@
 """Building blocks of the U-Net."""
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from einops import rearrange, repeat
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 
 from rect_localizer.config import Step
 
@@ -12,8 +15,9 @@ from rect_localizer.config import Step
 class ConvBlock(nn.Sequential):
     """Convolution, group norm, leaky ReLU. Padding keeps the size; a step of 2 halves it.
 
-    The convolution reads channels last and the norm channels first, whatever layout comes in: in the other one, each
-    is several times slower on a CPU, the norm's backward pass at full size twenty times.
+    The convolution reads channels last and norm and ReLU channels first, forward and backward, whatever layout comes
+    in: in the other one, or in both at once, each is several times slower on a CPU, the norm's backward pass at full
+    size twenty times.
     """
 
     def __init__(self, enter: int, leave: int, kernel: Step, groups: int, step: Step = (1, 1, 1)) -> None:
@@ -29,9 +33,24 @@ class ConvBlock(nn.Sequential):
         """Features of one level."""
         convolve, norm, rectify = self
         if x.shape[1] > 1:  # one channel has no order
-            x = x.contiguous(memory_format=torch.channels_last_3d)
+            x = _ChannelsLast.apply(x)  # type: ignore[no-untyped-call]
         mixed: Tensor = rectify(norm(convolve(x).contiguous()))
         return mixed
+
+
+class _ChannelsLast(torch.autograd.Function):
+    """A tensor channels last, its gradient channels first."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Float[Tensor, "b c d h w"]) -> Float[Tensor, "b c d h w"]:
+        """For a convolution."""
+        return x.clone(memory_format=torch.channels_last_3d)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, of_x: Float[Tensor, "b c d h w"]) -> Float[Tensor, "b c d h w"]:
+        """For what stands before it."""
+        return of_x.contiguous()
 
 
 class Up(nn.Module):

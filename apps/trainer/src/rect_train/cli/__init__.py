@@ -45,10 +45,12 @@ def _fail(error: BaseException, line: str, code: int) -> int:
 
 
 def _train(words: Sequence[str]) -> int:
+    from rect_train.heap import keep_heap
     from rect_train.loop import train
 
     options = train_parser().parse_args(words)
     config = config_from(options)
+    keep_heap()
     with progress() as screen:
         train(config, resume=options.resume, allow=tuple(options.allow_change), screen=screen)
     return 0
