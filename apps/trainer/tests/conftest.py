@@ -141,6 +141,7 @@ def config(store: Path, tmp_path: Path) -> TrainConfig:
         data=DataConfig(store=store, origin="phantoms", workers=0),
         optim=OptimConfig(ema=0.9),
         save=SaveConfig(keep=3),
+        track=(),
     )
 
 
@@ -159,6 +160,7 @@ def whole_run(store: Path, sizes: Preset, tmp_path_factory: pytest.TempPathFacto
         output_dir=tmp_path_factory.mktemp("whole") / "joint",
         data=DataConfig(store=store, origin="phantoms", workers=0),
         optim=OptimConfig(ema=0.9),
+        track=(),
     )
     train(config)
     return config.output_dir

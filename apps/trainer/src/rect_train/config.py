@@ -9,6 +9,7 @@ from rect_train.language import LanguageConfig
 from rect_vlm.presets import PRESETS, Preset
 
 Task = Literal["masking", "classification", "localization", "generation"]
+Service = Literal["tensorboard", "wandb", "mlflow"]
 Phase = Literal["0", "1.1", "1.2", "1.3", "2", "3"]
 
 PHASES: Final[dict[Phase, tuple[Task, ...]]] = {
@@ -155,6 +156,8 @@ class TrainConfig:
     validations. language: the model that the reporter is meant for. shard: how several processes hold the weights:
     "full" (one copy among all), "node" or "auto" (one copy on each machine), "none" (one each). timeout_s: a process
     that lets the others wait for so long counts as dead, and the run ends; more where reading a batch may take longer.
+    track: where the run can be followed besides metrics.jsonl: "tensorboard" (in its folder), "wandb", "mlflow" (extras
+    of their names; each is told where to send by its own environment variables); another list may be given on resume.
     """
 
     preset: Literal["tiny", "small", "medium", "large"] = "tiny"
@@ -181,6 +184,7 @@ class TrainConfig:
     language: LanguageConfig | None = None
     shard: Literal["auto", "full", "node", "none"] = "auto"
     timeout_s: float = 50.0
+    track: tuple[Service, ...] = ("tensorboard",)
 
     def __post_init__(self) -> None:
         self._check_tasks()
@@ -194,6 +198,8 @@ class TrainConfig:
             raise ValueError(f"steps {self.steps}: give at least 1, or leave it out to count epochs")
         if not self.timeout_s > 0:
             raise ValueError(f"timeout_s {self.timeout_s}: give more than 0 seconds")
+        if len(set(self.track)) < len(self.track):
+            raise ValueError(f"track {', '.join(self.track)}: give each once")
         if self.init is not None and self.phase1:
             raise ValueError("init and phase1 are both given: start from one run, or from phase 1's, not from both")
 

@@ -18,10 +18,9 @@ from rect_train.checkpoint import state_of
 from rect_train.config import TrainConfig
 from rect_train.provenance import SESSIONS
 from rect_train.run import METRICS, config_of, origins_of, read_rows, sources_of
+from rect_train.scores import ENDS
 
 VALID: Final = "valid/"
-_BESIDE: Final = ("_low", "_high", "_mismatched")
-"""What a validation may log beside a score: the ends of its interval, and the score of another patient's scan."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -114,13 +113,13 @@ def _metrics(row: Mapping[str, Any]) -> tuple[Metric, ...]:
     found = {name: nan if value is None else float(value) for name, value in logged.items()}
     names = [name for name in found if not _is_beside(name, found)]
     return tuple(
-        Metric(name=name, value=found[name], **{end[1:]: found.get(f"{name}{end}", nan) for end in _BESIDE})
+        Metric(name=name, value=found[name], **{end[1:]: found.get(f"{name}{end}", nan) for end in ENDS})
         for name in names
     )
 
 
 def _is_beside(name: str, names: Mapping[str, float]) -> bool:
-    return any(name.endswith(end) and name.removesuffix(end) in names for end in _BESIDE)
+    return any(name.endswith(end) and name.removesuffix(end) in names for end in ENDS)
 
 
 def _store_facts(store: Path) -> StoreFacts:

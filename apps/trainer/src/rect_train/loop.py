@@ -2,8 +2,9 @@
 
 import math
 import time
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from contextlib import closing
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,14 +19,18 @@ from rect_train.door import open_store
 from rect_train.feed import Feed, make_feeds
 from rect_train.frozen import fill_frozen, keep_frozen, seal_of
 from rect_train.optim import Average, make_optimizer
+from rect_train.pace import Pace, peak_of
 from rect_train.run import EVENTS, METRICS, SKIPPED, Run, check_new, continued
 from rect_train.saver import Saver, check_space
+from rect_train.scores import metrics, told
 from rect_train.screen import SILENT, Screen
 from rect_train.sharding import shard
 from rect_train.stack import Stack, make_stack
 from rect_train.step import Stepper, Taken
 from rect_train.stop import Stop, stopping
-from rect_train.validate import best_of, better, look, metrics
+from rect_train.track import Trackers, check, open_trackers
+from rect_train.track.samples import chosen
+from rect_train.validate import best_of, better, look
 from rect_train.world import World, start
 
 
@@ -39,9 +44,10 @@ def train(config: TrainConfig, *, resume: bool = False, allow: Collection[str] =
     """
     with stopping() as stop, start(config.device, config.timeout_s) as world:
         trainer = build(config, world, screen, resume=resume, allow=allow)
-        trainer.open()
-        with world.watched():
-            trainer.go(stop)
+        with closing(trainer):
+            trainer.open()
+            with world.watched():
+                trainer.go(stop)
     return trainer.step == trainer.stepper.total
 
 
@@ -72,6 +78,7 @@ def build(
             world=world,
         ),
         saver=Saver(folder=run.checkpoints, keep=config.save.keep, world=world),
+        pace=Pace(device=world.device, processes=world.size, peak=peak_of(world.device, config.precision)),
         found=found,
         begun=begun,
         frozen=seal_of(stack),
@@ -84,6 +91,7 @@ def prepare(
 ) -> tuple[tuple[Feed, ...], Stack, Beginning]:
     """What each process makes by itself: its part of the data, and all weights, whole: those that the run begins with,
     or those that the seed draws and the checkpoint will replace."""
+    check(config.track)
     dataset, notes = open_store(config)
     feeds = make_feeds(dataset, config, world, cases)
     torch.manual_seed(config.seed)
@@ -133,6 +141,7 @@ class Trainer:
     cases: int
     stepper: Stepper
     saver: Saver
+    pace: Pace
     found: Path | None
     begun: Beginning
     frozen: str
@@ -141,6 +150,7 @@ class Trainer:
     saved: int = -1
     best: float = math.nan
     best_checkpoint: str = ""
+    trackers: Trackers = field(default_factory=Trackers)
 
     @property
     def parts(self) -> Parts:
@@ -162,8 +172,14 @@ class Trainer:
         if self.world.size > 1:
             said.append(f"{self.world.size} processes with {self.cases} cases each")
         self.world.told(self._make_folder)
+        if self.world.first:
+            self.trackers = open_trackers(self.config, self.run.folder, self.step)
         for line in [*self.begun.notes, *said]:
             self.say(line)
+
+    def close(self) -> None:
+        """Ends what the run is followed by."""
+        self.trackers.close()
 
     def go(self, stop: Stop) -> None:
         """Steps to the end, or until asked to stop; what was done is saved either way."""
@@ -180,7 +196,7 @@ class Trainer:
         begun = time.perf_counter()
         work = [(feed.tasks, next(feed)) for _ in range(self.config.optim.accumulate) for feed in self.feeds]
         waited = time.perf_counter() - begun
-        taken = self.stepper.take(self.step, work)
+        taken = self.pace.take(self.stepper, self.step, work)
         self.step += 1
         self._log(taken, waited, time.perf_counter() - begun)
         self.stepper.guard.check()
@@ -196,15 +212,18 @@ class Trainer:
         average = self.stepper.average
         if average:
             average.swap()
-        seen = look(self.stepper.stack, StoreDataset(self.config.data.store), self.config, self.world)
+        dataset = StoreDataset(self.config.data.store)
+        show = chosen(dataset.rows, self.config.data.valid) if "tensorboard" in self.config.track else ()
+        seen = look(self.stepper.stack, dataset, self.config, self.world, show)
         if average:
             average.swap()
         found = metrics(seen, self.config.asked, self.config.seed)
-        self.run.write(METRICS, {"step": self.step, **{f"valid/{name}": value for name, value in found.items()}})
+        self._record({"step": self.step, **{f"valid/{name}": value for name, value in found.items()}})
+        self.trackers.show(self.step, seen, dataset)
         name = best_of(self.config)
         if better(name, found[name], self.best):
             self.best, self.best_checkpoint = found[name], checkpoint.name_of(self.step)
-        self.say(f"step {self.step}: " + ", ".join(f"{name} {value:.4f}" for name, value in found.items()))
+        self.say(f"step {self.step}: " + ", ".join(told(found)))
         return found
 
     def save(self) -> None:
@@ -220,12 +239,17 @@ class Trainer:
     def _log(self, taken: Taken, waited: float, seconds: float) -> None:
         losses = {f"loss/{name}": value for name, value in taken.losses.items()}
         row = {"step": self.step, "loss": taken.loss, **losses, "gradient_norm": taken.gradient_norm}
-        self.run.write(METRICS, {**row, "rate": taken.rate, "seconds": seconds, "wait": waited})
+        row |= {"rate": taken.rate, "seconds": seconds, "wait": waited}
+        self._record(row | self.pace.figures(len(taken.case_ids), seconds))
         self.screen.step(self.step, self.stepper.total, taken.loss, seconds)
         if taken.skipped:
             cases = [case for ids in self.world.gathered(taken.case_ids) for case in ids]
             self.run.write(SKIPPED, {"step": self.step, "why": taken.skipped, "case_ids": cases})
             self.say(f"step {self.step} skipped: {taken.skipped}")
+
+    def _record(self, row: Mapping[str, Any]) -> None:
+        self.run.write(METRICS, row)
+        self.trackers.log(row)
 
     def _make_folder(self) -> None:
         check_space(self.run.folder, self.parts, self.config.save.keep)

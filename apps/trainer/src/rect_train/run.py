@@ -18,7 +18,7 @@ SKIPPED: Final = "skipped.jsonl"
 EVENTS: Final = "events.jsonl"
 _START: Final = "start.json"
 
-_ITS_OWN: Final = ("output_dir", "init", "phase1", "shard", "timeout_s")
+_ITS_OWN: Final = ("output_dir", "init", "phase1", "shard", "timeout_s", "track")
 """What a resumed run keeps or may have moved, whatever the command says."""
 
 _FIXED: Final = ("preset", "model", "phase", "tasks", "freeze_vision", "loss.uncertainty", "seed", "data.origin")

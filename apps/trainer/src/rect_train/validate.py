@@ -1,6 +1,6 @@
 """Validation on the model grid, with rect-eval's definitions: quick enough to run every epoch."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from math import isnan
 
@@ -11,7 +11,6 @@ from torch import Tensor
 
 from rect_core.findings import LOCALIZED
 from rect_data.dataset import Batch, CaseSampler, Loader, StoreDataset
-from rect_eval.classification import auroc
 from rect_eval.controls import lower_is_better, mismatch
 from rect_train.config import Task, TrainConfig
 from rect_train.guard import RunError
@@ -23,56 +22,47 @@ from rect_train.world import World
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Seen:
     """What a stack said about the cases of a split. logits, labels: of the 18; dice: of the five findings on the model
-    grid, NaN where the truth is unknown or empty; hidden: the error of hidden patches."""
+    grid, NaN where the truth is unknown or empty; mismatched: the same against the truth of another patient's case;
+    hidden: the error of hidden patches; outlined: case -> probabilities of the five, of those that were asked for."""
 
     case_ids: tuple[str, ...]
     patients: Int64[np.ndarray, " n"]
     labels: Float[np.ndarray, "n k"]
     logits: Float[np.ndarray, "n k"]
     dice: Float[np.ndarray, "n f"]
+    mismatched: Float[np.ndarray, "n f"]
     hidden: Float[np.ndarray, " n"]
+    outlined: Mapping[str, Float[np.ndarray, "f d h w"]]
 
 
 @torch.no_grad()
-def look(stack: Stack, dataset: StoreDataset, config: TrainConfig, world: World) -> Seen:
-    """Runs the stack over the validation split: each process over a part of it, and all get the whole."""
+def look(stack: Stack, dataset: StoreDataset, config: TrainConfig, world: World, show: Collection[str] = ()) -> Seen:
+    """Runs the stack over the validation split: each process over a part of it, and all get the whole.
+
+    show: cases whose outlines are wanted.
+    """
     sampler = CaseSampler(dataset.rows, split=config.data.valid, shuffle=False, rank=world.rank, world=world.size)
     loader = Loader(dataset, sampler, batch_size=config.batch_size, workers=config.data.workers)
+    eye = _Eye(stack, config, _Others(dataset, sampler.indices, config.seed), show)
     training = stack.training
     stack.eval()
     stack.encoder.training = True  # not its blocks: it only leaves out the fingerprint, which shards do not have
-    mine = [one for batch in shielded(loader) for one in _look(stack, batch.to(world.device), config)]
+    mine = [one for batch in shielded(loader) for one in eye.look(batch.to(world.device))]
     stack.train(training)
     place = {row.case_id: number for number, row in enumerate(dataset.rows)}
     rows = sorted((one for part in world.gathered(mine) for one in part), key=lambda one: place[one.case_ids[0]])
     if any(np.isinf(found.logits).any() or np.isinf(found.dice).any() for found in rows):
         raise RunError("the weights give scores that are no numbers: begin again with a lower optim.lr")
-    ids = tuple(case for found in rows for case in found.case_ids)
-    patient = {row.case_id: row.patient for row in dataset.rows}
-    codes = np.unique([patient[case] for case in ids], return_inverse=True)[1].astype(np.int64)
     return Seen(
-        case_ids=ids,
-        patients=codes,
+        case_ids=tuple(case for found in rows for case in found.case_ids),
+        patients=_patients(dataset, [place[case] for found in rows for case in found.case_ids]),
         labels=np.concatenate([found.labels for found in rows]),
         logits=np.concatenate([found.logits for found in rows]),
         dice=np.concatenate([found.dice for found in rows]),
+        mismatched=np.concatenate([found.mismatched for found in rows]),
         hidden=np.concatenate([found.hidden for found in rows]),
+        outlined={case: probabilities for found in rows for case, probabilities in found.outlined.items()},
     )
-
-
-def metrics(seen: Seen, tasks: tuple[Task, ...], seed: int) -> dict[str, float]:
-    """Scores of a validation, with the control of another patient's scores beside them."""
-    found: dict[str, float] = {}
-    if "masking" in tasks:
-        found["hidden_error"] = _mean(seen.hidden)
-    if "classification" in tasks:
-        found["macro_auroc"] = _mean(auroc(seen.labels, seen.logits))
-        others = [auroc(seen.labels, seen.logits[row]) for row in mismatch(seen.patients, seed=seed)]
-        found["macro_auroc_mismatched"] = _mean(np.stack(others))
-    if "localization" in tasks:
-        found["macro_dice"] = _mean(np.array([_mean(column) for column in seen.dice.T]))
-        found |= {f"dice_{name}": _mean(column) for name, column in zip(LOCALIZED, seen.dice.T, strict=True)}
-    return found
 
 
 def metric_names(tasks: tuple[Task, ...]) -> tuple[str, ...]:
@@ -98,36 +88,77 @@ def better(name: str, value: float, best: float) -> bool:
     return value <= best if lower_is_better(name) else value >= best
 
 
-def _look(stack: Stack, batch: Batch, config: TrainConfig) -> list[Seen]:
-    """What is said about each case of a batch, but for those that only pad the processes."""
-    n = len(batch)
-    nothing = np.full((n, batch.labels.shape[1]), np.nan)
-    logits, dice, hidden = nothing, np.full((n, len(LOCALIZED)), np.nan), np.full(n, np.nan)
-    with torch.autocast(batch.voxels.device.type, torch.bfloat16, enabled=config.precision == "bf16"):
-        if stack.masking is not None:
-            generator = torch.Generator(batch.voxels.device).manual_seed(config.seed)
-            hidden = stack.hidden_errors(batch, generator).double().cpu().numpy()
-        if stack.classifier is not None or stack.localizer is not None:
-            tokens = stack.tokens(batch)
-        if stack.classifier is not None:
-            logits = _loud(stack.classifier(tokens)).double().cpu().numpy()
-        if stack.localizer is not None:
-            outlined = _loud(stack.localizer(batch.voxels, tokens))
-            broken = outlined.isinf().flatten(1).any(1)
-            found = _dice(outlined > 0, batch).double()
-            dice = torch.where(broken[:, None], torch.inf, found).cpu().numpy()
-    labels = batch.labels.double().cpu().numpy()
-    return [
-        Seen(
-            case_ids=(batch.case_ids[i],),
-            patients=np.zeros(1, np.int64),
-            labels=labels[i : i + 1],
-            logits=logits[i : i + 1],
-            dice=dice[i : i + 1],
-            hidden=hidden[i : i + 1],
-        )
-        for i in (~batch.repeated).nonzero()[:, 0].tolist()
-    ]
+class _Others:
+    """The truth of another patient's case, the same one whoever asks."""
+
+    def __init__(self, dataset: StoreDataset, rows: Int64[np.ndarray, " n"], seed: int) -> None:
+        self._dataset = dataset
+        patients = _patients(dataset, rows.tolist())
+        others = mismatch(patients, seed=seed, times=1)[0] if patients.max() else np.empty(0, np.int64)
+        self._other = dict(zip(rows.tolist(), rows[others].tolist(), strict=False))
+
+    def lesions(self, batch: Batch) -> tuple[Bool[Tensor, "b k d h w"], Bool[Tensor, "b k"]]:
+        """Masks, and which of them are known: none where there is one patient only."""
+        masks, known = torch.zeros_like(batch.lesions, dtype=torch.bool), torch.zeros_like(batch.lesions_known)
+        for i, draw in enumerate(batch.draws):
+            if draw.row in self._other:
+                case = self._dataset.reader.read(self._dataset.rows[self._other[draw.row]].case_id)
+                known[i] = torch.tensor([case.known[name] for name in LOCALIZED])
+                if case.lesions is not None:
+                    masks[i] = torch.from_numpy(case.lesions).to(masks.device) > 0
+        return masks, known
+
+
+@dataclass(frozen=True)
+class _Eye:
+    """What looks at batches. others: the truth of other patients; show: cases whose outlines are wanted."""
+
+    stack: Stack
+    config: TrainConfig
+    others: _Others
+    show: Collection[str]
+
+    def look(self, batch: Batch) -> list[Seen]:
+        """What is said about each case of a batch, but for those that only pad the processes."""
+        n, stack = len(batch), self.stack
+        logits = np.full((n, batch.labels.shape[1]), np.nan)
+        dice = mismatched = np.full((n, len(LOCALIZED)), np.nan)
+        hidden, outlined = np.full(n, np.nan), None
+        with torch.autocast(batch.voxels.device.type, torch.bfloat16, enabled=self.config.precision == "bf16"):
+            if stack.masking is not None:
+                generator = torch.Generator(batch.voxels.device).manual_seed(self.config.seed)
+                hidden = stack.hidden_errors(batch, generator).double().cpu().numpy()
+            if stack.classifier is not None or stack.localizer is not None:
+                tokens = stack.tokens(batch)
+            if stack.classifier is not None:
+                logits = _loud(stack.classifier(tokens)).double().cpu().numpy()
+            if stack.localizer is not None:
+                outlined = _loud(stack.localizer(batch.voxels, tokens))
+        if outlined is not None:
+            dice = _dice(outlined, batch.lesions > 0, batch.lesions_known)
+            mismatched = _dice(outlined, *self.others.lesions(batch))
+        labels = batch.labels.double().cpu().numpy()
+        return [
+            Seen(
+                case_ids=(batch.case_ids[i],),
+                patients=np.zeros(1, np.int64),
+                labels=labels[i : i + 1],
+                logits=logits[i : i + 1],
+                dice=dice[i : i + 1],
+                mismatched=mismatched[i : i + 1],
+                hidden=hidden[i : i + 1],
+                outlined={} if outlined is None else self._shown(batch.case_ids[i], outlined[i]),
+            )
+            for i in (~batch.repeated).nonzero()[:, 0].tolist()
+        ]
+
+    def _shown(self, case_id: str, logits: Float[Tensor, "k d h w"]) -> dict[str, Float[np.ndarray, "k d h w"]]:
+        return {case_id: logits.float().sigmoid().cpu().numpy()} if case_id in self.show else {}
+
+
+def _patients(dataset: StoreDataset, rows: Sequence[int]) -> Int64[np.ndarray, " n"]:
+    """The patient of each row, numbered from 0."""
+    return np.unique([dataset.rows[row].patient for row in rows], return_inverse=True)[1].astype(np.int64)
 
 
 def _loud(logits: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
@@ -135,15 +166,15 @@ def _loud(logits: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
     return torch.where(logits.isfinite(), logits, torch.inf)
 
 
-def _dice(outlined: Bool[Tensor, "b k d h w"], batch: Batch) -> Float[Tensor, "b k"]:
-    """Dice of each case and finding; NaN where the truth is unknown or empty."""
-    truth = batch.lesions > 0
+def _dice(
+    logits: Float[Tensor, "b k d h w"], truth: Bool[Tensor, "b k d h w"], known: Bool[Tensor, "b k"]
+) -> Float[np.ndarray, "b k"]:
+    """Dice of each case and finding; NaN where the truth is unknown or empty, infinite where the logits are."""
+    outlined = logits > 0
     both = (outlined & truth).sum((2, 3, 4)).double()
     size = outlined.sum((2, 3, 4)) + truth.sum((2, 3, 4))
-    drawn = batch.lesions_known & truth.any(-1).any(-1).any(-1)
-    return torch.where(drawn, 2 * both / size, torch.nan)
-
-
-def _mean(values: Float[np.ndarray, "..."]) -> float:
-    known = values[~np.isnan(values)]
-    return float(known.mean()) if known.size else float("nan")
+    drawn = known & truth.any(-1).any(-1).any(-1)
+    broken = logits.isinf().flatten(1).any(1)
+    found = torch.where(drawn, 2 * both / size, torch.nan)
+    dice: Float[np.ndarray, "b k"] = torch.where(broken[:, None], torch.inf, found).cpu().numpy()
+    return dice

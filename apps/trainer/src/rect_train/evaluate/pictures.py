@@ -3,12 +3,9 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-import numpy as np
-from jaxtyping import Integer
-
-from rect_core.anatomy.region_map import bounding_box
 from rect_core.types import MaskCrop, WeightsStatus
 from rect_train.evaluate.scans import Lesions
+from rect_train.grid import crop_of
 from rect_vlm import Prediction
 from rect_vlm.render.choose import choose_slices
 from rect_vlm.render.montage import overlay
@@ -43,15 +40,6 @@ def draw(prediction: Prediction, truth: Lesions, folder: Path) -> None:
 def drawn(folder: Path, case_id: str) -> bool:
     """Whether both pictures of a case are there."""
     return all((folder / f"{case_id}_{name}.png").is_file() for name in ("predicted", "truth"))
-
-
-def crop_of(labels: Integer[np.ndarray, "d h w"]) -> MaskCrop:
-    """The box of a mask that holds its instances."""
-    shape = labels.shape[0], labels.shape[1], labels.shape[2]
-    if not labels.any():
-        return MaskCrop(labels=np.zeros((0, 0, 0), np.uint8), start=(0, 0, 0), shape=shape)
-    (d0, d1), (h0, h1), (w0, w1) = bounding_box(labels > 0)
-    return MaskCrop(labels=labels[d0:d1, h0:h1, w0:w1], start=(d0, h0, w0), shape=shape)
 
 
 def _either(one: Mapping[str, MaskCrop], two: Mapping[str, MaskCrop]) -> dict[str, MaskCrop]:

@@ -6,18 +6,16 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 import numpy as np
-from jaxtyping import Float, Integer
+from jaxtyping import Integer
 
 from rect_core.anatomy import RegionMap
 from rect_core.errors import DataError
-from rect_core.findings import LOCALIZED
-from rect_core.frame import Frame, GridConfig
 from rect_core.manifest import PARTIAL, kept, moved, read_manifest, write_manifest
 from rect_core.masks import save_mask
 from rect_core.preprocess import ModelInput
 from rect_core.read import read_volume
 from rect_core.types import ManifestRow
-from rect_core.volume import StoredGrid, Volume
+from rect_core.volume import Volume
 from rect_data.dataset import StoreDataset
 from rect_data.readers import CtRate
 from rect_data.readers.masks import file_and_part, read_lesion
@@ -25,6 +23,7 @@ from rect_data.store import StoreReader
 from rect_data.store.layout import SETTINGS
 from rect_data.store.rows import row_from_json
 from rect_data.store.sources import unchanged
+from rect_train.grid import grid_frame, grid_lesions, grid_volume
 from rect_vlm import Prediction, ReCTVLM
 from rect_vlm.pipeline import Encoded, Request, conclude
 
@@ -86,9 +85,8 @@ class GridScans:
         """From the voxels that training sees, with the regions that inference finds."""
         reader = self.dataset.reader
         item = self.dataset[reader.index[row.case_id]]
-        volume = self._volume(row)
-        outside = reader.record(row.case_id).get("frame", {}).get("lung_outside", 0.0)
-        frame = _whole(reader.config.grid, outside)
+        volume = grid_volume(reader, row.case_id)
+        frame = grid_frame(reader, row.case_id)
         given = ModelInput(voxels=item.voxels, regions=item.regions, valid=item.valid, frame=frame)
         seen = Encoded(
             volume=volume,
@@ -102,18 +100,14 @@ class GridScans:
 
     def lesions(self, row: ManifestRow, volume: Volume) -> Lesions:
         """Instances on the model grid."""
-        case = self.dataset.reader.read(row.case_id)
-        if case.lesions is None:
-            return {}
-        masks = zip(LOCALIZED, case.lesions, strict=True)
-        return {name: mask for name, mask in masks if case.known[name] or case.partial[name]}
+        return grid_lesions(self.dataset.reader, row.case_id)
 
     def write_truth(self, folder: Path, refused: Collection[str]) -> Path:
         """Masks as NIfTI beside the manifest, those that are there stay; no scan of any case."""
         del refused
         rows = []
         for row in self.rows:
-            place, volume = folder / row.case_id, self._volume(row)
+            place, volume = folder / row.case_id, grid_volume(self.dataset.reader, row.case_id)
             place.mkdir(parents=True, exist_ok=True)
             for finding, mask in self.lesions(row, volume).items():
                 if not (place / f"{finding}.nii.gz").is_file():
@@ -122,12 +116,6 @@ class GridScans:
             rows.append(replace(row, volume=f"{row.case_id}/volume.nii.gz", regions="", lobes="", lesions=masks))
         write_manifest(folder / MANIFEST, rows)
         return folder / MANIFEST
-
-    def _volume(self, row: ManifestRow) -> Volume:
-        reader = self.dataset.reader
-        stored = StoredGrid(shape=reader.config.grid.shape, affine=_affine(reader.config.grid))
-        hu = reader.read(row.case_id).hu
-        return Volume(hu=hu, affine=stored.house_affine, stored=stored, case_id=row.case_id)
 
 
 Scans = FullScans | GridScans
@@ -198,21 +186,3 @@ def _loader(root: Path, row: ManifestRow, record: Mapping[str, Any]) -> Callable
 def _all_there(root: Path, row: ManifestRow) -> bool:
     masks = (file_and_part(mask)[0] for mask in row.lesions.values())
     return all((root / name).exists() for name in (row.volume, *masks))
-
-
-def _affine(grid: GridConfig) -> Float[np.ndarray, "4 4"]:
-    """(d, h, w) indices to RAS+ mm: they grow toward superior, posterior, left."""
-    d, h, w = grid.spacing_mm
-    return np.array([[0, 0, -w, 0], [0, -h, 0, 0], [d, 0, 0, 0], [0, 0, 0, 1]], np.float64)
-
-
-def _whole(grid: GridConfig, lung_outside: float) -> Frame:
-    """The frame of a scan that is the grid."""
-    return Frame(
-        scan_shape=grid.shape,
-        scan_spacing_mm=grid.spacing_mm,
-        grid=grid,
-        start=(0.0, 0.0, 0.0),
-        step=(1.0, 1.0, 1.0),
-        lung_outside=lung_outside,
-    )

@@ -44,6 +44,9 @@ GPUS: Final = {gpu.name: gpu for gpu in _TABLE}
 whitepapers (Ada: RTX 4090; GA102: RTX A6000). Where they state bf16 with sparsity, half of it. A V100 has no bf16: it
 computes it in float32."""
 
+_SLOWER: Final = {"PCIE", "NVL", "LAPTOP", "MAX", "D"}
+"""Words of a driver's name for kinds that the datasheets give lower peaks; an A100 has the same on PCIe."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Fleet:
@@ -90,6 +93,16 @@ def parse_fleet(text: str) -> Fleet:
     if count < 1 or (count > NODE and count % NODE):
         raise ValueError(f"--gpus {text}: give 1 to {NODE}, or whole nodes of {NODE}, such as {2 * NODE}x{gpu.name}")
     return Fleet(gpu=gpu, count=count)
+
+
+def named(device: str) -> Gpu | None:
+    """The GPU of a name that a driver gives, such as "NVIDIA H100 80GB HBM3"; None for one that is not in the table,
+    and for slower kinds (PCIe, NVL, laptops) of one that is."""
+    words = re.split(r"[^A-Z0-9]+", device.upper())
+    if set(words) & _SLOWER and "A100" not in words:
+        return None
+    same = [gpu for name, gpu in GPUS.items() if set(re.sub("-(40|80)$", "", name).upper().split("-")) <= set(words)]
+    return next((gpu for gpu in same if f"{gpu.memory_gb:.0f}GB" in words), same[0] if same else None)
 
 
 def this_cpu() -> Gpu:
