@@ -38,13 +38,22 @@ def test_one_layer_carries_a_lesion_to_its_neighbour_slices_and_its_regions(conf
     encoder = VisionEncoder.untrained(replace(config, depth=1))
     voxels, regions, valid = scan()
     regions[:, 6:, 4:8, 8:12] = 9
-    lesion = voxels.clone()
-    lesion[:, :, 6:, 4:8, 8:12] += 0.5
+    lesion = voxels.clone()  # as dense as what was there, so that only attention can tell of it
+    lesion[:, :, 6:, 4:8, 8:12] = voxels[:, :, 6:, 4:8, 8:12].flip(-1)
     before, after = encoder(voxels, regions, valid), encoder(lesion, regions, valid)
     assert changed(before, after).flatten(1).any(1).tolist() == [False, False, True, True]
     assert changed(before, after)[2:].all()
     assert (before.regions != after.regions)[0].any(-1).nonzero().flatten().tolist() == [8]
     assert (before.pooled != after.pooled).any()
+
+
+def test_a_denser_region_is_told_to_its_patches_in_one_layer(config: EncoderConfig, scan: Make) -> None:
+    encoder = VisionEncoder.untrained(replace(config, depth=1))
+    voxels, regions, valid = scan(valid=((0, 8), (0, 16), (0, 16)))
+    regions[:] = 9
+    dense = voxels.clone()
+    dense[:, :, 6:] += 0.5
+    assert changed(encoder(voxels, regions, valid), encoder(dense, regions, valid)).all()
 
 
 def test_two_layers_carry_a_lesion_everywhere_through_the_summary_tokens(encoder: VisionEncoder, scan: Make) -> None:

@@ -1,5 +1,7 @@
 """What patches and regions are said to hold."""
 
+import math
+
 import pytest
 import torch
 from einops import rearrange
@@ -7,7 +9,7 @@ from einops import rearrange
 from rect_core.preprocess import GridConfig
 from rect_encoder.config import EncoderConfig
 from rect_encoder.patch import Positions, axis_centres_mm, centres_mm
-from rect_encoder.shares import patch_presence, region_features, region_shares
+from rect_encoder.shares import DENSITIES, patch_presence, region_densities, region_features, region_shares
 
 
 def test_shares_count_every_voxel_of_every_patch() -> None:
@@ -51,6 +53,26 @@ def test_region_features_are_size_centre_and_extent() -> None:
     expected = torch.tensor([torch.tensor(11.0).log() / 8, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0])
     torch.testing.assert_close(features[0, 4], expected)
     assert features[0, :4].abs().max() == 0
+
+
+def test_region_densities_say_what_share_of_a_region_lies_in_each_step_of_hu() -> None:
+    voxels, regions = torch.full((2, 1, 1, 2, 5), -1.0), torch.zeros(2, 1, 2, 5, dtype=torch.uint8)
+    regions[0, 0, 0], regions[0, 0, 1] = 7, 20
+    voxels[0, 0, 0, 0] = torch.tensor([-1.0, -0.876, -0.874, 1.0, 1.0])  # steps of 0.125: 0, 0, 1, 15, 15
+    found = region_densities(voxels, regions)
+    shares = ((found * math.log1p(1000)).exp() - 1) / 1000
+    expected = torch.zeros(DENSITIES)
+    expected[[0, 1, 15]] = torch.tensor([0.4, 0.2, 0.4])
+    torch.testing.assert_close(shares[0, 6], expected)
+    assert found[0, 19].tolist() == [1.0] + [0.0] * 15
+    assert found[0, 7:19].abs().max() == 0 == found[1].abs().max()
+
+
+def test_region_densities_do_not_depend_on_spacing() -> None:
+    voxels = torch.rand(1, 1, 2, 4, 4) * 2 - 1
+    regions = torch.randint(0, 21, (1, 2, 4, 4), dtype=torch.uint8)
+    fine = region_densities(voxels.repeat_interleave(3, dim=-1), regions.repeat_interleave(3, dim=-1))
+    torch.testing.assert_close(fine, region_densities(voxels, regions))
 
 
 def test_patch_centres_are_mm_from_the_centre_of_the_grid() -> None:

@@ -16,15 +16,15 @@ from rect_encoder.attention import SUMMARY, attention_bias
 from rect_encoder.block import Block
 from rect_encoder.config import EncoderConfig
 from rect_encoder.patch import PatchEmbedding, Positions, axis_centres_mm, centres_mm
-from rect_encoder.shares import REGION_FEATURES, patch_presence, region_features, region_shares
+from rect_encoder.shares import REGION_FEATURES, patch_presence, region_densities, region_features, region_shares
 
 
 class VisionEncoder(Published):
     """A 3D vision transformer with slice-aware and region-aware attention (see `rect_encoder.attention`).
 
     Voxels become patch tokens with a position in mm; 20 region tokens start from a learned vector and, where the region
-    is present, its size and place; a global token starts from a learned vector. The blocks treat all alike; at the end
-    each kind has a linear map of its own.
+    is present, its size, its place and how dense its voxels are; a global token starts from a learned vector. The
+    blocks treat all alike; at the end each kind has a linear map of its own.
     """
 
     config_class: ClassVar[type] = EncoderConfig
@@ -67,7 +67,8 @@ class VisionEncoder(Published):
         patch_present = patch_presence(valid, self.config.patch_grid, self.config.patch)
         centres = centres_mm(self.config).to(shares.device)
         bias = attention_bias(shares, region_present, patch_present)
-        x = torch.cat([self._summary(shares, centres), self._patches(voxels)], dim=1)
+        densities = region_densities(voxels, regions)
+        x = torch.cat([self._summary(shares, centres, densities), self._patches(voxels)], dim=1)
         for block in self.blocks:
             x = block(x, bias)
         x = self.norm(x)
@@ -103,9 +104,12 @@ class VisionEncoder(Published):
         tokens: Tensor = self.patches(voxels) + self.positions(axes_mm)
         return tokens
 
-    def _summary(self, shares: Float[Tensor, "b n r"], centres: Float[Tensor, "n 3"]) -> Float[Tensor, "b t c"]:
+    def _summary(
+        self, shares: Float[Tensor, "b n r"], centres: Float[Tensor, "n 3"], densities: Float[Tensor, "b r s"]
+    ) -> Float[Tensor, "b t c"]:
         """Region tokens and the global token, as the first block gets them; an absent region's features are zero."""
-        features = region_features(shares, centres, self.config.patch_ml).to(self.region_tokens.dtype)
+        places = region_features(shares, centres, self.config.patch_ml)
+        features = torch.cat([places, densities], dim=-1).to(self.region_tokens.dtype)
         regions = self.region_tokens + self.region_input(features)
         return torch.cat([regions, repeat(self.global_token, "c -> b 1 c", b=shares.shape[0])], dim=1)
 
