@@ -5,7 +5,7 @@ import math
 import torch
 import torch.nn.functional as F
 from einops import rearrange, repeat
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from rect_classifier.config import ClassifierConfig
@@ -86,8 +86,8 @@ class Classifier(Published):
         heads = self.config.heads
         q = repeat(query, "k (heads c) -> b heads k c", heads=heads, b=len(context))
         k, v = rearrange(self.key_value(context), "b n (two heads c) -> two b heads n c", two=2, heads=heads)
-        mask = rearrange(present(tokens), "b n -> b 1 1 n")
-        attended = F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
+        weights = rearrange(evenly(tokens).to(q.dtype), "b n -> b 1 1 n")
+        attended = F.scaled_dot_product_attention(q, k, v, attn_mask=weights)
         visual: Tensor = self.visual_norm(
             self.out(rearrange(attended, "b heads k c -> b k (heads c)")) + context[:, :1]
         )
@@ -100,7 +100,12 @@ class Classifier(Published):
             raise ValueError(f"tokens are {tokens.pooled.shape[-1]} wide but the classifier reads {self.config.width}")
 
 
-def present(tokens: VisionTokens) -> Bool[Tensor, "b m"]:
-    """Which of [pooled, regions, patches] may be read; the pooled token always is."""
+def evenly(tokens: VisionTokens) -> Float[Tensor, "b m"]:
+    """What is added to the scores of [pooled, regions, patches], so that a prompt that prefers nothing reads a third of
+    each kind: the pooled token, all regions together, all patches together. -inf for what may not be read.
+
+    There are hundreds of patches for each region; read alike, they drown what regions say of the whole.
+    """
     always = torch.ones_like(tokens.region_present[:, :1])
-    return torch.cat([always, tokens.region_present, tokens.patch_present], 1)
+    kinds = (always, tokens.region_present, tokens.patch_present)
+    return torch.cat([torch.where(kind, -kind.sum(1, keepdim=True).log(), -torch.inf) for kind in kinds], 1)
