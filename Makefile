@@ -2,7 +2,7 @@ SHELL := /bin/bash
 export UV_NO_SYNC := 1
 PYTHON := .venv/bin/python
 
-.PHONY: setup demo lint test test-slow lock wheels bench
+.PHONY: setup demo lint test test-slow lock wheels bench train-demo tiny
 
 setup:
 	@bash tools/setup.sh
@@ -26,6 +26,12 @@ lock: setup
 
 bench: setup
 	@$(PYTHON) tools/bench.py $(NAME)
+
+train-demo: setup
+	@bash tools/train_demo.sh
+
+tiny: setup
+	@bash tools/make_tiny.sh
 
 wheels: setup
 	@.venv/bin/uv build --quiet --all-packages --wheel --out-dir dist

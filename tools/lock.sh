@@ -15,7 +15,7 @@ export UV_NO_PROGRESS=1
 "$uv" lock --quiet
 {
     echo "# Made by tools/lock.sh; do not edit. torch is not here: see that script."
-    "$uv" export --quiet --frozen --extra dicom --extra eval --extra llm --extra pictures --extra ray --extra sample --extra text --group test --group rivals --group models --prune torch \
+    "$uv" export --quiet --frozen --extra dicom --extra eval --extra llm --extra pictures --extra ray --extra sample --extra text --extra track --group test --group rivals --group models --prune torch \
         --no-emit-workspace --no-header --no-annotate
 } > resolved
 mv resolved "$out"

@@ -28,12 +28,13 @@ unset OMP_NUM_THREADS
 run classify --phase 1.1 --epochs "$cls"
 runs=("$folder/classify")
 if [ "$loc" -gt 0 ]; then
-    run localize --phase 1.2 --epochs "$loc" --init "$folder/classify" --freeze-vision
+    run localize --phase 1.2 --epochs "$loc" --batch-size 4 --init "$folder/classify" --freeze-vision
     runs+=("$folder/localize")
-    run joint --phase 2 --epochs "$joint" --load-phase1-checkpoints "$folder/classify" "$folder/localize" optim.encoder=0.3
+    start=(--load-phase1-checkpoints "$folder/classify" "$folder/localize")
 else
-    run joint --phase 2 --epochs "$joint" --init "$folder/classify" optim.encoder=0.3
+    start=(--init "$folder/classify")
 fi
+run joint --phase 2 --epochs "$joint" --batch-size 4 "${start[@]}"
 
 $bin/rect-train watch "${runs[@]}" "$folder/joint" --html "$folder/curves.html"
 rm -rf "$folder/weights"

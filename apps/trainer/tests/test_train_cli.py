@@ -2,6 +2,7 @@
 
 import io
 import json
+import multiprocessing
 import shutil
 import sys
 from collections.abc import Callable
@@ -101,6 +102,7 @@ def test_a_case_that_turns_out_damaged_ends_a_run_with_code_one(
     words = ("--config", file, f"data.store={store}", "data.balance=0", f"data.workers={workers}")
     said = error(capsys, 1, *words)
     assert said.startswith("rect-train: error: case03/hu.b2nd: cannot be read"), said
+    assert not multiprocessing.active_children(), "workers that hear no signal keep their process from ending"
 
 
 @pytest.mark.parametrize(

@@ -78,6 +78,11 @@ class Feed:
                 return batch
             self._batches = None
 
+    def close(self) -> None:
+        """Ends the workers: they hear no signal, so that a process which leaves them behind waits for them for ever."""
+        self._batches = None
+        self.loader.close()
+
     def state_dict(self) -> dict[str, Any]:
         """Where the next batch is."""
         return self.loader.state_dict()

@@ -178,8 +178,10 @@ class Trainer:
             self.say(line)
 
     def close(self) -> None:
-        """Ends what the run is followed by."""
+        """Ends what the run is followed by, and the workers that read for it."""
         self.trackers.close()
+        for feed in self.feeds:
+            feed.close()
 
     def go(self, stop: Stop) -> None:
         """Steps to the end, or until asked to stop; what was done is saved either way."""

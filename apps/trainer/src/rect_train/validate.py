@@ -1,6 +1,7 @@
 """Validation on the model grid, with rect-eval's definitions: quick enough to run every epoch."""
 
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from math import isnan
 
@@ -47,7 +48,8 @@ def look(stack: Stack, dataset: StoreDataset, config: TrainConfig, world: World,
     training = stack.training
     stack.eval()
     stack.encoder.training = True  # not its blocks: it only leaves out the fingerprint, which shards do not have
-    mine = [one for batch in shielded(loader) for one in eye.look(batch.to(world.device))]
+    with closing(loader):
+        mine = [one for batch in shielded(loader) for one in eye.look(batch.to(world.device))]
     stack.train(training)
     place = {row.case_id: number for number, row in enumerate(dataset.rows)}
     rows = sorted((one for part in world.gathered(mine) for one in part), key=lambda one: place[one.case_ids[0]])

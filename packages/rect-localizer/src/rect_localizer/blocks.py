@@ -94,13 +94,13 @@ class TextGate(nn.Module):
 def grown(x: Float[Tensor, "b c d h w"], size: Step) -> Float[Tensor, "b c dd hh ww"]:
     """Trilinear, cell centres kept (align_corners off), as one matrix product an axis: up to twenty times as fast on a
     CPU as torch's own."""
-    b, c, d, h, w = x.shape
+    d, h, w = x.shape[2:]
     if size[2] != w:
         x = x @ _shares(w, size[2], x).T
     if size[1] != h:
         x = _shares(h, size[1], x) @ x
     if size[0] != d:
-        x = (_shares(d, size[0], x) @ x.reshape(b, c, d, -1)).view(b, c, *size)
+        x = rearrange(_shares(d, size[0], x) @ x.flatten(3), "b c d (h w) -> b c d h w", h=size[1])
     return x
 
 

@@ -54,6 +54,12 @@ class Loader:
             self.sampler.advance(len(batch))
             yield blanked(batch, real)
 
+    def close(self) -> None:
+        """Ends the workers, which else live as long as anything refers to them, such as the traceback of an error."""
+        if self._batches._iterator is not None:
+            self._batches._iterator._shutdown_workers()  # type: ignore[attr-defined]
+            self._batches._iterator = None
+
     def state_dict(self) -> dict[str, Any]:
         """The sampler's state."""
         return self.sampler.state_dict()
