@@ -9,6 +9,7 @@ from rect_classifier import Classifier
 from rect_core.config import to_dict
 from rect_core.findings import LOCALIZED_PROMPTS, PROMPTS
 from rect_core.text import PromptEncoder
+from rect_data.dataset import StoreDataset, collate
 from rect_encoder import VisionEncoder
 from rect_localizer import Localizer, PromptTokens
 from rect_train.changes import changes, shown
@@ -18,6 +19,9 @@ from rect_train.trained import Trained, read_trained
 
 _MAY_DIFFER: Final = ("grid", "encoder", "encoder_fingerprint")
 """Tensors are the same on any grid; a head's encoder is the run's own from now on."""
+
+_USUAL: Final = 64
+"""Cases that say what is usual."""
 
 
 @dataclass(kw_only=True, slots=True)
@@ -47,6 +51,14 @@ def begin(stack: Stack, config: TrainConfig) -> Beginning:
     elif config.phase1:
         _take_phase1(stack, config.phase1, begun)
     return begun
+
+
+def standardize(stack: Stack, dataset: StoreDataset, split: str) -> None:
+    """Lets a new encoder know what is usual in the training data (`VisionEncoder.standardize`), from cases spread over
+    all of a split."""
+    rows = [number for number, row in enumerate(dataset.rows) if row.split == split]
+    batch = collate([dataset[number] for number in rows[:: max(1, len(rows) // _USUAL)][:_USUAL]])
+    stack.encoder.standardize(batch.voxels, batch.regions)
 
 
 def _take_phase1(stack: Stack, folders: Sequence[Path], begun: Beginning) -> None:

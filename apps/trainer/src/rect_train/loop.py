@@ -12,7 +12,7 @@ import torch
 
 from rect_data.dataset import StoreDataset
 from rect_train import checkpoint
-from rect_train.begin import Beginning, begin
+from rect_train.begin import Beginning, begin, standardize
 from rect_train.checkpoint import Parts
 from rect_train.config import TrainConfig
 from rect_train.door import open_store
@@ -97,6 +97,8 @@ def prepare(
     torch.manual_seed(config.seed)
     stack = make_stack(config)
     begun = Beginning() if found else begin(stack, config)
+    if not found and "encoder" not in begun.sources:
+        standardize(stack, dataset, config.data.train)
     if found:
         fill_frozen(config.output_dir, stack, checkpoint.state_of(found)["frozen"])
     begun.notes += notes

@@ -6,16 +6,16 @@ from dataclasses import dataclass
 from typing import Final
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 from rect_core.findings import LABELS, LOCALIZED
-from rect_core.types import VisionTokens
 from rect_data.dataset import Batch, Draw
 from rect_train.config import Task, TrainConfig
 from rect_train.optim import Average, make_optimizer
+from rect_train.plan.stages import Stages
 from rect_train.plan.tally import Tally, flop_counter
-from rect_train.stack import Losses, Stack, make_stack
+from rect_train.stack import Stack, make_stack
 from rect_train.step import Stepper
 
 WEIGHTS: Final = "weights"
@@ -25,13 +25,6 @@ AVERAGE: Final = "averaged weights"
 BATCH: Final = "batch"
 BACKWARD: Final = "backward pass"
 STEP: Final = "optimizer step"
-
-_PART_OF_LOSS: Final = {
-    "masking": "masking",
-    "classification": "classifier",
-    "localization": "localizer",
-    "restoration": "localizer",
-}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -55,13 +48,13 @@ def trace(config: TrainConfig) -> Trace:
         stepper = _stepper(drawn, config, tally)
         tally.now = BATCH
         work = [(tasks, blank_batch(config)) for tasks in feeds(config)]
-        stages = _Stages(tally, counter.get_total_flops)
-        stages.follow(stepper.stack)
+        counts = _Counts(tally, counter.get_total_flops)
+        counts.follow(stepper.stack)
         stepper.take(0, work)
-        stages.turn(STEP)
+        counts.turn(STEP)
     return Trace(
         memory={name: size for name, size in tally.peak.items() if size},
-        flops={part: count for part, count in stages.flops.items() if count},
+        flops={part: count for part, count in counts.flops.items() if count},
     )
 
 
@@ -112,8 +105,8 @@ def _stepper(drawn: Stack, config: TrainConfig, tally: Tally) -> Stepper:
     return Stepper(stack=stack, optimizer=optimizer, average=average, config=config, device=device, total=2)
 
 
-class _Stages:
-    """Tells a tally which part is at work, forward by hooks on modules and backward by hooks on what they gave."""
+class _Counts:
+    """What each part allocates and computes, told by a tally and a counter which part is at work."""
 
     def __init__(self, tally: Tally, total: Callable[[], int]) -> None:
         self.tally, self.total = tally, total
@@ -128,36 +121,11 @@ class _Stages:
         self.tally.now = BACKWARD if backward else part if part == STEP else f"{part} activations"
 
     def follow(self, stack: Stack) -> None:
-        """Hooks; the heads keep their losses, and what lies between two modules belongs to the one before."""
-        self._enters(stack, "encoder")
-        self._enters(stack.encoder, "encoder")
-        stack.encoder.register_forward_hook(lambda _module, _args, tokens: self._returns(tokens))
-        if stack.classifier is not None:
-            self._enters(stack.classifier, "classifier")
-        if stack.localizer is not None:
-            self._enters(stack.localizer.denoiser, "localizer")
-            self._enters(stack.localizer.unet, "localizer")
-        if stack.masking is not None:
-            self._enters(stack.masking.head, "masking")
-        stack.register_forward_hook(lambda _module, _args, losses: self._end(losses))
+        """Looks on; a gradient is one once it is a parameter's."""
+        Stages(stack, self.turn)
         for parameter in stack.parameters():
             if parameter.requires_grad:
                 parameter.register_post_accumulate_grad_hook(self._gradient)  # type: ignore[no-untyped-call]
-
-    def _enters(self, module: nn.Module, part: str) -> None:
-        module.register_forward_pre_hook(lambda _module, _args: self.turn(part))
-
-    def _returns(self, tokens: VisionTokens) -> None:
-        for given in (tokens.patches, tokens.regions, tokens.pooled):
-            self._comes_back(given, "encoder")
-
-    def _end(self, losses: Losses) -> None:
-        for name, loss in losses.items():
-            self._comes_back(loss, _PART_OF_LOSS[name])
-
-    def _comes_back(self, given: Tensor, part: str) -> None:
-        if given.requires_grad:
-            given.register_hook(lambda _: self.turn(part, backward=True))  # type: ignore[no-untyped-call]
 
     def _gradient(self, parameter: Tensor) -> None:
         if parameter.grad is not None:
