@@ -56,6 +56,24 @@ def test_a_denser_region_is_told_to_its_patches_in_one_layer(config: EncoderConf
     assert changed(encoder(voxels, regions, valid), encoder(dense, regions, valid)).all()
 
 
+def test_a_standardized_region_says_what_is_unusual_of_it_and_an_absent_one_nothing(encoder: VisionEncoder) -> None:
+    d, h, w = encoder.config.grid.shape
+    voxels = torch.rand(16, 1, d, h, w) * 2 - 1
+    regions = torch.zeros(16, d, h, w, dtype=torch.uint8)
+    regions[:, :, : h // 2], regions[:3, :, h // 2 :] = 4, 5
+    encoder.standardize(voxels, regions)
+    assert encoder.region_mean[3].any()
+    assert not encoder.region_mean[4].any(), "three scans do not say what is usual"
+    valid = torch.tensor([[0, d], [0, h], [0, w]]).repeat(16, 1, 1)
+    usual = encoder(voxels, regions, valid).regions
+    odd = voxels.clone()
+    odd[0, :, :, : h // 2] = 1.0
+    told = (encoder(odd, regions, valid).regions - usual).abs()
+    assert told[0, 3].max() > 0.05
+    assert told[1:].max() < 1e-5
+    assert usual[3:, 4].std(0).max() < 1e-6, "the token of an absent region is a constant of the weights"
+
+
 def test_two_layers_carry_a_lesion_everywhere_through_the_summary_tokens(encoder: VisionEncoder, scan: Make) -> None:
     voxels, regions, valid = scan(valid=((0, 8), (0, 16), (0, 16)))
     lesion = voxels.clone()
