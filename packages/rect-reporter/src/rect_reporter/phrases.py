@@ -196,7 +196,7 @@ LUNG_OUTSIDE: Final = 0.02
 
 WEIGHTS_SENTENCES: Final = {
     "untrained": "The model weights are untrained, so everything in this section is meaningless and must not be used.",
-    "synthetic": f"The model weights were {SYNTHETIC}.",
+    "synthetic": f"The model weights were {SYNTHETIC}: this section must not be used for any patient.",
 }
 """First sentence of findings and of impression, by weights_status; weights trained on clinical data have none."""
 
