@@ -12,9 +12,10 @@ weights=packages/rect-tiny/src/rect_tiny/weights
 rm -rf "$weights"
 cp -r "$folder/weights" "$weights"
 
-OMP_NUM_THREADS=1 $bin/python tools/make_phantoms.py --out "$folder/heldout" --train 0 --valid 100 --seed 11 --spacing 5 2 2 \
+OMP_NUM_THREADS=1 $bin/python tools/make_phantoms.py --out "$folder/heldout" --train 0 --valid 60 --seed 11 --spacing 5 2 2 \
     --workers "$(nproc)"
-[ -d "$folder/inserted" ] || $bin/python tools/insert_lesions.py sample:chest --cases 40 --out "$folder/inserted"
+[ -f "$folder/inserted/manifest.csv" ] || rm -rf "$folder/inserted"
+[ -d "$folder/inserted" ] || $bin/python tools/insert_lesions.py sample:chest --cases 20 --out "$folder/inserted"
 for data in heldout inserted; do
     $bin/python tools/evaluate.py --checkpoint "$folder/weights" --data-dir "$folder/$data" --output-dir "$folder/scores_$data" \
         --workers "$(nproc)" --generate-reports --save-visualizations
