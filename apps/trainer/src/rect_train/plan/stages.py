@@ -1,6 +1,6 @@
 """Which part of a step is at work: forward by hooks on modules, backward by hooks on what they gave."""
 
-from typing import Final, Protocol
+from typing import Final, Protocol, runtime_checkable
 
 from torch import Tensor, nn
 
@@ -10,6 +10,7 @@ from rect_train.stack import Losses, Stack
 LOSSES: Final = "losses"
 
 
+@runtime_checkable
 class Turn(Protocol):
     """Told that from here on a part is at work."""
 
