@@ -1,5 +1,6 @@
 """A file in, one vector out, on the real chest CT of the slicerio package; the cost of importing; the example."""
 
+import importlib.util
 import re
 import subprocess
 import sys
@@ -102,7 +103,9 @@ def test_a_file_that_is_no_scan_is_refused(encoder: VisionEncoder, tmp_path: Pat
         embed(tmp_path / "nothing.nii.gz", model=encoder)
 
 
-def test_without_a_model_the_installed_weights_are_asked_for(sample: Path) -> None:
+def test_without_a_model_the_installed_weights_are_asked_for(sample: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    find = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "rect_tiny" else find(name))
     with pytest.raises(FileNotFoundError, match=r"'rect-tiny' is neither a folder .*rect-vlm\[tiny\]"):
         embed(sample)
 

@@ -13,7 +13,7 @@ from rect_core.findings import LABELS
 from rect_core.masks import save_mask
 from rect_core.volume import Volume
 from rect_vlm import Prediction
-from rect_vlm.cli import main
+from rect_vlm.cli import common, main
 
 TINY = ["--model", "untrained:tiny"]
 
@@ -120,6 +120,7 @@ def test_bad_usage_is_one_line_and_exit_2(
     line: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(common, "find_spec", lambda name: None)  # no weights are installed
     assert main(line) == 2
     problems = capsys.readouterr().err.strip().splitlines()
     assert len(problems) == 1

@@ -58,7 +58,8 @@ def standardize(stack: Stack, dataset: StoreDataset, split: str) -> None:
     all of a split."""
     rows = [number for number, row in enumerate(dataset.rows) if row.split == split]
     batch = collate([dataset[number] for number in rows[:: max(1, len(rows) // _USUAL)][:_USUAL]])
-    stack.encoder.standardize(batch.voxels, batch.regions)
+    seen = batch.to(stack.encoder.region_mean.device)
+    stack.encoder.standardize(seen.voxels, seen.regions)
 
 
 def _take_phase1(stack: Stack, folders: Sequence[Path], begun: Beginning) -> None:

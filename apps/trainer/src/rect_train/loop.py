@@ -97,8 +97,6 @@ def prepare(
     torch.manual_seed(config.seed)
     stack = make_stack(config)
     begun = Beginning() if found else begin(stack, config)
-    if not found and "encoder" not in begun.sources:
-        standardize(stack, dataset, config.data.train)
     if found:
         fill_frozen(config.output_dir, stack, checkpoint.state_of(found)["frozen"])
     begun.notes += notes
@@ -187,6 +185,8 @@ class Trainer:
 
     def go(self, stop: Stop) -> None:
         """Steps to the end, or until asked to stop; what was done is saved either way."""
+        if self.found is None and "encoder" not in self.begun.sources:
+            standardize(self.stepper.stack, StoreDataset(self.config.data.store), self.config.data.train)
         while self.step < self.stepper.total and not self.world.any(stop.asked or self.saver.failed):
             self.advance()
         if self.step != self.saved:
