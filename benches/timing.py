@@ -106,12 +106,13 @@ def peak_gb(module: str, rival: str, *arguments: str) -> float:
 def _measure(module: str, rival: str, *arguments: str) -> float:
     call = importlib.import_module(module).RIVALS[rival](*arguments)
     gc.collect()
-    before = _memory("VmRSS")
+    before = memory("VmRSS")
     call()
-    return (_memory("VmHWM") - before) / 1e9
+    return (memory("VmHWM") - before) / 1e9
 
 
-def _memory(field: str) -> int:
+def memory(field: str) -> int:
+    """Bytes that this process holds (VmRSS) or has held at most (VmHWM)."""
     # Linux: getrusage's ru_maxrss starts at that of the process which started this one, so ask for our own mark.
     status = Path("/proc/self/status")
     if status.exists():
