@@ -89,14 +89,16 @@ def said(config: TrainConfig) -> list[str]:
 
 
 def assert_alike(one: TrainConfig, other: TrainConfig) -> None:
-    """The same steps and validations with the same numbers."""
+    """The same steps and validations with the same numbers; of the gradient's norm, which tells of rounding one step
+    before the losses do and ten times as loudly, fewer digits."""
     apart = ("seconds", "wait", "cases_per_second", "tflops", "mfu", "memory_gb")
     mine, theirs = log(one), log(other)
     assert [row["step"] for row in mine] == [row["step"] for row in theirs]
     for a, b in zip(mine, theirs, strict=True):
         assert a.keys() == b.keys()
         for key in (key for key in a if not key.startswith(apart)):
-            assert a[key] == pytest.approx(b[key], rel=1e-4, abs=1e-4), f"{key} of step {a['step']}"
+            close = 1e-3 if key == "gradient_norm" else 1e-4
+            assert a[key] == pytest.approx(b[key], rel=close, abs=close), f"{key} of step {a['step']}"
 
 
 @pytest.fixture(scope="module")
