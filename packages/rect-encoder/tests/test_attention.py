@@ -13,7 +13,8 @@ from torch import Tensor
 from torch.profiler import ProfilerActivity, profile
 
 from rect_core.preprocess import GridConfig
-from rect_encoder.attention import SUMMARY, AttentionBias, SliceRegionAttention, attention_bias
+from rect_encoder.attend import attend
+from rect_encoder.attention import MASKED, SUMMARY, AttentionBias, SliceRegionAttention, attention_bias
 from rect_encoder.config import EncoderConfig
 
 
@@ -132,3 +133,30 @@ def test_peak_memory_grows_linearly_with_slices(full: bool, train: bool, tmp_pat
     few, many = (peak_bytes(tmp_path / "trace.json", slices, full=full, train=train) for slices in (8, 32))
     # Four times the slices: a table of all pairs would take 16 times the memory. A full layer has a column a slice.
     assert 3 < many / few < (7 if full else 4.5)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32])
+@pytest.mark.parametrize("few", [0, 2**24])
+def test_either_way_to_attend_gives_the_formula_and_its_gradients(
+    few: int, dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rect_encoder.attend.FEW", few)
+    torch.manual_seed(0)
+    q, k, v, mask = torch.randn(2, 3, 5, 8), torch.randn(2, 3, 7, 8), torch.randn(2, 3, 7, 4), torch.randn(2, 1, 5, 7)
+    mask[..., 2] = MASKED
+    q, k, v, mask = (x.to(dtype) for x in (q, k, v, mask))
+    given, exact = (
+        [x.detach().to(kind).clone().requires_grad_() for x in (q, k, v)] for kind in (dtype, torch.float64)
+    )
+    out = attend(*given, mask)
+    true = (exact[0] @ exact[1].mT + mask).softmax(-1) @ exact[2]
+    assert out.dtype == dtype
+    assert out.shape == (2, 3, 5, 4)
+    weight = torch.randn(out.shape).to(dtype)
+    (out * weight).sum().backward()
+    (true * weight).sum().backward()
+    close = {"rtol": 0.05, "atol": 0.05} if dtype == torch.bfloat16 else {"rtol": 1e-4, "atol": 1e-5}
+    torch.testing.assert_close(out.double(), true, **close)
+    for a, b in zip(given, exact, strict=True):
+        torch.testing.assert_close(a.grad.double(), b.grad, **close)
+    assert (given[1].grad[:, :, 2] == 0).all(), "what is masked is not read at all"

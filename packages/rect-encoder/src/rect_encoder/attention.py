@@ -31,6 +31,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from rect_core.findings import REGIONS
+from rect_encoder.attend import attend
 from rect_encoder.config import EncoderConfig
 
 MASKED = -1e4
@@ -96,8 +97,8 @@ class SliceRegionAttention(nn.Module):
     def forward(self, x: Float[Tensor, "b s c"], bias: AttentionBias) -> Float[Tensor, "b s c"]:
         """Tokens to tokens, summary tokens first."""
         q, k, v = rearrange(self.qkv(x), "b s (three heads c) -> three b heads s c", three=3, heads=self.heads)
-        mask = bias.summary[:, None].to(q.dtype)
-        summary = F.scaled_dot_product_attention(q[:, :, :SUMMARY], k, v, attn_mask=mask)
+        q = q * q.shape[-1] ** -0.5
+        summary = attend(q[:, :, :SUMMARY], k, v, bias.summary[:, None].to(q.dtype))
         patches = self._patches(q[:, :, SUMMARY:], k, v, bias)
         read: Tensor = self.out(rearrange(torch.cat([summary, patches], dim=2), "b heads s c -> b s (heads c)"))
         return read
@@ -112,22 +113,20 @@ class SliceRegionAttention(nn.Module):
         """What every patch reads: in a full layer at once, else some slices after the others."""
         width, size = q.shape[-1], q.shape[2] // self.slices
         asks, answers = self._slice_columns(size)
-        q = _append(q * width**-0.5, bias.asks, asks)
+        q = _append(q, bias.asks, asks)
         k = _append(k, bias.answers, answers)
-        # Values narrower than queries would fall back to plain matrices.
-        v = F.pad(v, (0, q.shape[-1] - width))
         if self.full:
-            return F.scaled_dot_product_attention(q, k, v, scale=1.0)[..., :width]
+            return attend(q, k, v)
         at_once = max(1, AT_ONCE // size)
         q = rearrange(q, "b heads (z s) c -> (b heads) z s c", s=size)
         # What lies beyond the first and last slice is a key in padding.
         beyond = F.pad(k.new_full((1,), MASKED), (width + SUMMARY - 1, k.shape[-1] - width - SUMMARY))
-        keys, values = _Windows(k, size, self.reach, beyond), _Windows(v, size, self.reach, torch.zeros_like(beyond))
+        keys, values = _Windows(k, size, self.reach, beyond), _Windows(v, size, self.reach, beyond.new_zeros(width))
         read = [
-            F.scaled_dot_product_attention(here, keys.of(z, here.shape[1]), values.of(z, here.shape[1]), scale=1.0)
+            attend(here, keys.of(z, here.shape[1]), values.of(z, here.shape[1]))
             for z, here in zip(range(0, self.slices, at_once), torch.split(q, at_once, dim=1), strict=True)
         ]
-        return rearrange(torch.cat(read, dim=1)[..., :width], "(b heads) z s c -> b heads (z s) c", heads=self.heads)
+        return rearrange(torch.cat(read, dim=1), "(b heads) z s c -> b heads (z s) c", heads=self.heads)
 
     def _slice_columns(self, size: int) -> tuple[Float[Tensor, "heads n p"], Float[Tensor, "1 keys p"]]:
         """The slice columns of patches as queries and of all tokens as keys; size: patches of a slice."""
