@@ -5,12 +5,13 @@ from dataclasses import replace
 
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from rect_core.findings import LOCALIZED, REGIONS, region_value
 from rect_core.types import Reasoning, ReasoningStep
 from rect_data.dataset import AugmentConfig, Batch, Draw, Item, augment, collate, generator_of
-from rect_data.dataset.affine import random_affines, warp
+from rect_data.dataset.affine import places, random_affines, warp
 from rect_data.dataset.augment import padded
 from rect_data.dataset.crop import crop
 from rect_data.dataset.flip import MIRRORED, flip, flip_refusals
@@ -158,6 +159,11 @@ def test_a_shift_in_mm_moves_voxels_and_labels_by_whole_cells_alike(make: Make, 
         inside = [slice(None)] * moved.ndim
         inside[moved.ndim - 3 + axis] = slice(0, -cells) if cells > 0 else slice(-cells, None)
         assert torch.allclose(moved[tuple(inside)].float(), there[tuple(inside)], atol=1e-4)
+
+
+def test_places_in_the_old_picture_are_those_of_affine_grid() -> None:
+    theta = torch.randn(3, 3, 4)
+    torch.testing.assert_close(places(theta, (5, 6, 7)), F.affine_grid(theta, [3, 1, 5, 6, 7], align_corners=False))
 
 
 def test_a_turn_is_a_turn_in_mm_also_where_slices_are_thick(make: Make) -> None:
