@@ -199,6 +199,7 @@ def make_seen(rows: int, patients: int, seed: int = 0) -> Seen:
         logits=logits,
         dice=dice,
         mismatched=dice / 4,
+        silent=np.where(np.isnan(dice), rng.random(dice.shape) < 0.8, np.nan),
         hidden=rng.random(rows),
         outlined={},
     )
@@ -211,6 +212,8 @@ def test_a_score_lies_in_its_interval_and_its_control_outside() -> None:
     assert found["macro_auprc"] == pytest.approx(np.nanmean(average_precision(seen.labels, seen.logits)))
     assert found["dice_lung_nodule"] == pytest.approx(np.nanmean(seen.dice[:, 4]))
     assert found["macro_dice"] == pytest.approx(np.mean(np.nanmean(seen.dice, axis=0)))
+    assert found["specificity_of_empty"] == pytest.approx(np.mean(np.nanmean(seen.silent, axis=0)))
+    assert found["specificity_of_empty_low"] < found["specificity_of_empty"] < found["specificity_of_empty_high"]
     for name in ("macro_auroc", "macro_auprc", "macro_dice", *(f"dice_{name}" for name in LOCALIZED)):
         assert found[f"{name}_low"] < found[name] < found[f"{name}_high"]
         assert found[f"{name}_mismatched"] < found[f"{name}_low"]
@@ -224,7 +227,7 @@ def test_patients_are_drawn_and_not_scans() -> None:
         once,
         case_ids=tuple(f"case{i}" for i in range(60)),
         patients=np.tile(once.patients, 2),
-        **{name: np.tile(getattr(once, name), (2, 1)) for name in ("labels", "logits", "dice", "mismatched")},
+        **{name: np.tile(getattr(once, name), (2, 1)) for name in ("labels", "logits", "dice", "mismatched", "silent")},
         hidden=np.tile(once.hidden, 2),
     )
     tasks = ("classification", "localization")
@@ -254,6 +257,19 @@ def test_the_control_of_outlines_is_another_patients_truth_whatever_the_batches(
     np.testing.assert_array_equal(seen.mismatched, other.mismatched)
     assert not np.isnan(seen.mismatched).all()
     assert not (np.isnan(seen.mismatched) == np.isnan(seen.dice)).all(), "whose truth is drawn decides"
+
+
+def test_silence_is_told_of_what_is_known_to_be_empty_only(config: TrainConfig) -> None:
+    torch.manual_seed(0)
+    stack, dataset = make_stack(config), StoreDataset(config.data.store)
+    assert stack.localizer is not None
+    for logit, expected in ((-5.0, 1.0), (5.0, 0.0)):
+        torch.nn.init.constant_(stack.localizer.unet.head.prior, 1000 * logit)
+        seen = look(stack, dataset, config, World())
+        empty = ~np.isnan(seen.silent)
+        assert empty.any()
+        assert (seen.silent[empty] == expected).all()
+        assert not (empty & ~np.isnan(seen.dice)).any(), "a mask is empty or has a Dice"
 
 
 def test_the_cases_to_show_are_the_same_every_time_and_have_something_to_show(rows: list[ManifestRow]) -> None:

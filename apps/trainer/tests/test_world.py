@@ -76,8 +76,8 @@ def test_machines_with_different_numbers_of_processes_are_refused() -> None:
 
 
 @given(
-    counts=st.lists(st.lists(st.integers(0, 4), min_size=5, max_size=5), min_size=4, max_size=4),
-    values=st.lists(st.floats(-5, 5), min_size=20, max_size=20),
+    counts=st.lists(st.lists(st.integers(0, 4), min_size=6, max_size=6), min_size=4, max_size=4),
+    values=st.lists(st.floats(-5, 5), min_size=24, max_size=24),
 )
 def test_shares_make_the_mean_of_means_a_mean_over_all_that_is_known(
     counts: list[list[int]], values: list[float]

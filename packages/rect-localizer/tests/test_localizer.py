@@ -13,7 +13,7 @@ from torch import Tensor
 from rect_core.types import VisionTokens
 from rect_localizer.config import BASE, SMALL, TINY, LocalizerConfig
 from rect_localizer.denoiser import restoration_loss
-from rect_localizer.loss import outline_loss, soft_dice
+from rect_localizer.loss import SPARE, outline_loss, outline_terms, soft_dice
 from rect_localizer.model import Localizer
 from rect_localizer.prompts import PromptTokens, corrupt
 from rect_localizer.unet import Head, SharedDecoder, kernels
@@ -292,13 +292,17 @@ def test_a_prompt_without_words_is_refused() -> None:
 def test_the_loss_has_the_gradient_of_its_formula_and_leaves_what_it_is_given_alone(dtype: torch.dtype) -> None:
     torch.manual_seed(0)
     logits, masks = torch.randn(2, 3, 4, 5, 6).to(dtype), (torch.rand(2, 3, 4, 5, 6) > 0.5).float()
+    masks[:, 2] = 0
     given = logits.clone().requires_grad_(), masks.clone()
     outline_loss(*given, torch.ones(2, 3, dtype=torch.bool)).backward()
     assert torch.equal(given[0], logits)
     assert torch.equal(given[1], masks)
     exact = logits.float().requires_grad_()
-    dice = soft_dice(exact.sigmoid().flatten(0, 1), masks.flatten(0, 1))
-    (F.binary_cross_entropy_with_logits(exact, masks) + (1 - dice).mean()).backward()
+    prob = exact.sigmoid()
+    dice = soft_dice(prob[:, :2].flatten(0, 1), masks[:, :2].flatten(0, 1))
+    spare = SPARE * 4 * 5 * 6
+    spurious = 1 - spare / (spare + prob[:, 2].flatten(1).square().sum(1))
+    (F.binary_cross_entropy_with_logits(exact, masks) + (1 - dice).mean() + spurious.mean()).backward()
     assert given[0].grad is not None
     assert exact.grad is not None
     torch.testing.assert_close(
@@ -317,12 +321,17 @@ def test_masks_that_nobody_drew_teach_nothing() -> None:
         outline_loss(logits, masks, torch.zeros(1, 2, dtype=torch.bool))
 
 
-def test_an_empty_mask_teaches_by_cross_entropy_alone() -> None:
-    logits = torch.zeros(1, 1, 2, 3, 3)
+def test_an_outline_of_nothing_costs_as_much_as_a_missed_one_and_none_of_it_costs_nothing() -> None:
     known = torch.ones(1, 1, dtype=torch.bool)
-    assert outline_loss(logits, torch.zeros_like(logits), known) == pytest.approx(math.log(2))
-    assert outline_loss(logits - 20, torch.zeros_like(logits), known) < 1e-6
-    assert outline_loss(logits + 20, torch.ones_like(logits), known) < 1e-6
+    empty, lesion = torch.zeros(1, 1, 20, 20, 20), torch.zeros(1, 1, 20, 20, 20)
+    lesion[..., 5:9, 5:9, 5:9] = 1
+    outlined, nothing = 40 * lesion - 20, torch.full_like(lesion, -20)
+    assert outline_loss(nothing, empty, known) < 1e-6
+    assert outline_loss(outlined, lesion, known) < 1e-6
+    assert outline_loss(outlined, empty, known) == pytest.approx(outline_loss(nothing, lesion, known).item(), rel=0.02)
+    speck = torch.full_like(lesion, -20)
+    speck[..., 0, 0, 0] = 20
+    assert 0.1 < outline_terms(speck, empty, known).spurious < outline_terms(outlined, empty, known).spurious  # type: ignore[operator]
 
 
 @pytest.mark.parametrize("config", [TINY, SMALL, BASE])
@@ -356,6 +365,7 @@ def test_kernels_are_flat_while_slices_are_thick() -> None:
         ({"denoiser_width": 100}, "denoiser_width 100"),
         ({"findings": ("a", "a")}, "different names"),
         ({"groups": 0}, "groups is 0: give at least 1"),
+        ({"repeats": -1}, "repeats is -1: give 0 or more"),
         ({"denoiser_heads": 0}, "denoiser_heads is 0: give at least 1"),
         ({"text_length": 0}, "text_length is 0: give at least 1"),
         ({"channels": (8, 16, 0, 64, 64)}, r"channels \(8, 16, 0, 64, 64\): give at least 1"),

@@ -43,7 +43,7 @@ _KINDS: Final[Mapping[str, _Kind]] = {
         "where there are some.",
         load='from rect_classifier import classify\n\nscores = classify("scan.nii.gz", model="FOLDER_OR_HUB_ID")\n'
         "print(scores.probabilities, scores.logits)",
-        others=("dice", "macro_dice", "hidden_error"),
+        others=("dice", "macro_dice", "specificity_of_empty", "hidden_error"),
     ),
     "localizer": _Kind(
         title="ReCT-VLM localizer",

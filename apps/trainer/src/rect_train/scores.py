@@ -36,6 +36,7 @@ def metrics(seen: Seen, tasks: tuple[Task, ...], seed: int) -> dict[str, float]:
         names = ("macro_dice", *(f"dice_{name}" for name in LOCALIZED))
         control = _overlaps(seen.mismatched)(once(len(seen.case_ids)))[0]
         found |= _scored(names, _overlaps(seen.dice), control, seen)
+        found |= _scored(("specificity_of_empty",), _overlaps(seen.silent), None, seen)
     return found
 
 
@@ -82,9 +83,9 @@ def _mismatched_ranks(seen: Seen, seed: int) -> Float[np.ndarray, " 2"]:
     return np.asarray(np.mean(ranks, axis=0))
 
 
-def _overlaps(dice: Float[np.ndarray, "n f"]) -> Statistic:
-    """The mean of the findings' mean Dice, then each of them."""
-    means = _means(dice)
+def _overlaps(values: Float[np.ndarray, "n f"]) -> Statistic:
+    """The mean of the findings' means, then each of them."""
+    means = _means(values)
 
     def statistic(weights: Float[np.ndarray, "b n"]) -> Float[np.ndarray, "b m"]:
         each = means(weights)

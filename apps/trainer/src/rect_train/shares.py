@@ -14,11 +14,11 @@ from torch import Tensor
 
 from rect_data.dataset import Batch
 
-Amount = Literal["hidden", "labels", "masks", "drawn", "cases"]
-"""What losses are means over: hidden patches inside the scan, known labels, known masks, those of them that are not
-empty, and cases."""
+Amount = Literal["hidden", "labels", "masks", "drawn", "empty", "cases"]
+"""What losses are means over: hidden patches inside the scan, known labels, known masks, those of them that hold
+something and those that are empty, and cases."""
 
-AMOUNTS: Final[tuple[Amount, ...]] = ("hidden", "labels", "masks", "drawn", "cases")
+AMOUNTS: Final[tuple[Amount, ...]] = ("hidden", "labels", "masks", "drawn", "empty", "cases")
 
 Amounts = Mapping[Amount, int]
 Shares = Mapping[Amount, float]
@@ -32,8 +32,8 @@ def alone(amounts: Amounts) -> dict[Amount, float]:
 
 def outlined(batch: Batch) -> dict[Amount, int]:
     """Amounts of the localizer's losses."""
-    drawn = batch.lesions_known & nonempty(batch)
-    return {"masks": int(batch.lesions_known.sum()), "drawn": int(drawn.sum()), "cases": int(real(batch).sum())}
+    known, drawn = int(batch.lesions_known.sum()), int((batch.lesions_known & nonempty(batch)).sum())
+    return {"masks": known, "drawn": drawn, "empty": known - drawn, "cases": int(real(batch).sum())}
 
 
 def nonempty(batch: Batch) -> Bool[Tensor, "b k"]:

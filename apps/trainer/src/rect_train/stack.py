@@ -143,8 +143,12 @@ class Stack(nn.Module):
         logits, restored = seen.logits.float(), seen.restored.float()
         outline, restoration = nothing(logits), nothing(restored)
         if shares["masks"]:
-            entropy, dice = outline_terms(logits, (batch.lesions > 0).float(), batch.lesions_known)
-            outline = shares["masks"] * entropy if dice is None else shares["masks"] * entropy + shares["drawn"] * dice
+            terms = outline_terms(logits, (batch.lesions > 0).float(), batch.lesions_known)
+            outline = shares["masks"] * terms.entropy
+            if terms.overlap is not None:
+                outline = outline + shares["drawn"] * terms.overlap
+            if terms.spurious is not None:
+                outline = outline + shares["empty"] * terms.spurious
         if shares["cases"]:
             restoration = shares["cases"] * restoration_loss(restored[real(batch)], localizer.stored, damaged)
         return {"localization": outline, "restoration": restoration}

@@ -24,6 +24,7 @@ from rect_train.world import World
 class Seen:
     """What a stack said about the cases of a split. logits, labels: of the 18; dice: of the five findings on the model
     grid, NaN where the truth is unknown or empty; mismatched: the same against the truth of another patient's case;
+    silent: 1 where nothing is outlined of what is not there, 0 where something is, NaN where it is there or unknown;
     hidden: the error of hidden patches; outlined: case -> probabilities of the five, of those that were asked for."""
 
     case_ids: tuple[str, ...]
@@ -32,6 +33,7 @@ class Seen:
     logits: Float[np.ndarray, "n k"]
     dice: Float[np.ndarray, "n f"]
     mismatched: Float[np.ndarray, "n f"]
+    silent: Float[np.ndarray, "n f"]
     hidden: Float[np.ndarray, " n"]
     outlined: Mapping[str, Float[np.ndarray, "f d h w"]]
 
@@ -62,6 +64,7 @@ def look(stack: Stack, dataset: StoreDataset, config: TrainConfig, world: World,
         logits=np.concatenate([found.logits for found in rows]),
         dice=np.concatenate([found.dice for found in rows]),
         mismatched=np.concatenate([found.mismatched for found in rows]),
+        silent=np.concatenate([found.silent for found in rows]),
         hidden=np.concatenate([found.hidden for found in rows]),
         outlined={case: probabilities for found in rows for case, probabilities in found.outlined.items()},
     )
@@ -124,7 +127,7 @@ class _Eye:
         """What is said about each case of a batch, but for those that only pad the processes."""
         n, stack = len(batch), self.stack
         logits = np.full((n, batch.labels.shape[1]), np.nan)
-        dice = mismatched = np.full((n, len(LOCALIZED)), np.nan)
+        dice = mismatched = silent = np.full((n, len(LOCALIZED)), np.nan)
         hidden, outlined = np.full(n, np.nan), None
         with torch.autocast(batch.voxels.device.type, torch.bfloat16, enabled=self.config.precision == "bf16"):
             if stack.masking is not None:
@@ -139,6 +142,7 @@ class _Eye:
         if outlined is not None:
             dice = _dice(outlined, batch.lesions > 0, batch.lesions_known)
             mismatched = _dice(outlined, *self.others.lesions(batch))
+            silent = _silent(outlined, batch.lesions > 0, batch.lesions_known)
         labels = batch.labels.double().cpu().numpy()
         return [
             Seen(
@@ -148,6 +152,7 @@ class _Eye:
                 logits=logits[i : i + 1],
                 dice=dice[i : i + 1],
                 mismatched=mismatched[i : i + 1],
+                silent=silent[i : i + 1],
                 hidden=hidden[i : i + 1],
                 outlined={} if outlined is None else self._shown(batch.case_ids[i], outlined[i]),
             )
@@ -180,3 +185,14 @@ def _dice(
     found = torch.where(drawn, 2 * both / size, torch.nan)
     dice: Float[np.ndarray, "b k"] = torch.where(broken[:, None], torch.inf, found).cpu().numpy()
     return dice
+
+
+def _silent(
+    logits: Float[Tensor, "b k d h w"], truth: Bool[Tensor, "b k d h w"], known: Bool[Tensor, "b k"]
+) -> Float[np.ndarray, "b k"]:
+    """Whether nothing is outlined; NaN where the truth is unknown or there is something."""
+    empty = known & ~truth.flatten(2).any(2)
+    silent: Float[np.ndarray, "b k"] = (
+        torch.where(empty, (logits <= 0).flatten(2).all(2).double(), torch.nan).cpu().numpy()
+    )
+    return silent

@@ -15,10 +15,11 @@ class LocalizerConfig:
 
     width, grid, patch: of the encoder's tokens, model grid and patches. text_width: of the prompts' token vectors;
     text_length: how many tokens the stored prompts have room for. channels: of the U-Net, one a level from the model
-    grid down to the grid of the tokens; groups: of its group norms. gated: how many of the coarsest levels see the
-    text. finding_channels: of what is kept a finding at those levels. denoiser_*: sizes of the denoising transformer.
-    findings: what the stored prompts stand for. encoder: its folder as seen from this head's own folder, or a Hub id;
-    encoder_fingerprint: of the encoder this head was trained on, "" accepts any (an untrained head).
+    grid down to the grid of the tokens; groups: of its group norms; repeats: convolutions that follow the one into each
+    level on the way down. gated: how many of the coarsest levels see the text. finding_channels: of what is kept a
+    finding at those levels. denoiser_*: sizes of the denoising transformer. findings: what the stored prompts stand
+    for. encoder: its folder as seen from this head's own folder, or a Hub id; encoder_fingerprint: of the encoder this
+    head was trained on, "" accepts any (an untrained head).
     """
 
     width: int = 768
@@ -28,6 +29,7 @@ class LocalizerConfig:
     patch: tuple[int, int, int] = (4, 16, 16)
     channels: tuple[int, ...] = (16, 32, 64, 192, 432)
     groups: int = 8
+    repeats: int = 1
     gated: int = 3
     finding_channels: int = 16
     denoiser_width: int = 768
@@ -71,6 +73,8 @@ class LocalizerConfig:
         for name, value in counts.items():
             if value < 1:
                 raise ValueError(f"{name} is {value}: give at least 1")
+        if self.repeats < 0:
+            raise ValueError(f"repeats is {self.repeats}: give 0 or more")
         if min(self.channels, default=0) < 1:
             raise ValueError(f"channels {self.channels}: give at least 1 a level")
 
@@ -91,6 +95,7 @@ TINY: Final = LocalizerConfig(
     width=192,
     grid=GridConfig(shape=(48, 128, 128), spacing_mm=(6.5, 3.0, 3.0)),
     channels=(8, 16, 24, 32, 64),
+    repeats=0,
     gated=2,
     denoiser_width=192,
     denoiser_layers=2,

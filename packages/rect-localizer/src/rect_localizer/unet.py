@@ -54,7 +54,7 @@ class ImagePath(nn.Module):
         self.down = nn.ModuleList(
             nn.Sequential(
                 ConvBlock(channels[i], channels[i + 1], shapes[i + 1], groups, step),
-                ConvBlock(channels[i + 1], channels[i + 1], shapes[i + 1], groups),
+                *(ConvBlock(channels[i + 1], channels[i + 1], shapes[i + 1], groups) for _ in range(config.repeats)),
             )
             for i, step in enumerate(config.steps)
         )
@@ -137,7 +137,7 @@ class Head(nn.Module):
         weights = rearrange(self.weigh(mean), "b k (two c) -> b k two c", two=2)
         at_once = weights.shape[1] if torch.is_grad_enabled() else 1
         pairs = zip(torch.split(coarse, at_once, dim=1), torch.split(weights, at_once, dim=1), strict=True)
-        return torch.cat([self._some(shared, maps, weight) for maps, weight in pairs], 1)
+        return torch.cat([self._some(shared, *pair) for pair in pairs], 1)
 
     def _some(
         self,
@@ -145,11 +145,11 @@ class Head(nn.Module):
         coarse: Float[Tensor, "b k two gd gh gw"],
         weights: Float[Tensor, "b k two c"],
     ) -> Float[Tensor, "b k d h w"]:
-        everywhere, inside = einsum(shared, weights, "b c d h w, b k two c -> b k two d h w").unbind(2)
-        maps = grown(rearrange(coarse, "b k two d h w -> b (k two) d h w"), size_of(shared))
-        logit, gate = rearrange(maps, "b (k two) d h w -> two b k d h w", two=2)
-        mixed: Tensor = self.prior + logit + everywhere + gate.sigmoid() * inside
-        return mixed
+        size = size_of(shared)
+        everywhere, inside = (einsum(shared, part, "b c d h w, b k c -> b k d h w") for part in weights.unbind(2))
+        logit, gate = coarse.unbind(2)
+        mixed = everywhere + grown(logit + self.prior, size)
+        return torch.addcmul(mixed, grown(gate, size).sigmoid(), inside)
 
 
 def kernels(config: LocalizerConfig) -> list[Step]:
