@@ -17,6 +17,11 @@ keeps or cannot join."""
 
 GATHERED: Final = "gathered layers"
 IMPORTS: Final = "imports"
+KEPT: Final = "kept by the allocator"
+KEPT_SHARE: Final = 0.5
+"""Of what is alive at the fullest moment, on a CPU: what glibc's heap holds besides, because a run tells it to keep
+what a step frees (`rect_train.heap`), and what kernels work in. Measured: 0.37 to 0.66 (docs/PERFORMANCE.md)."""
+
 _SHARDED: Final = (GRADIENTS, MOMENTS, AVERAGE)
 _OF_WEIGHTS: Final = (WEIGHTS, GATHERED, *_SHARDED, IMPORTS)
 _FLOAT32: Final = 4
@@ -39,7 +44,8 @@ def on_one(
 
     As FSDP2 divides them: trained weights, gradients, moments and averages over the GPUs of a node, frozen ones whole
     on each; the layer at work and the next are gathered, and one layer's gradient waits to be divided. Activations and
-    batch are each GPU's own. imported: what a process on a CPU holds before it begins.
+    batch are each GPU's own. imported: what a process on a CPU holds before it begins; there the allocator keeps some
+    memory besides.
     """
     shards = fleet.shards
     frozen = sum(part.frozen_bytes for part in parts if part.name != LANGUAGE)
@@ -50,7 +56,9 @@ def on_one(
     rows |= {name: -(-held.pop(name) // shards) for name in _SHARDED if name in held}
     batch = held.pop(BATCH)
     rows |= {**held, BATCH: batch}
-    return {**rows, IMPORTS: imported} if fleet.is_cpu else rows
+    if not fleet.is_cpu:
+        return rows
+    return {**rows, KEPT: round(KEPT_SHARE * sum(rows.values())), IMPORTS: imported}
 
 
 def beside(language: LanguageConfig, config: TrainConfig, fleet: Fleet) -> dict[str, int]:

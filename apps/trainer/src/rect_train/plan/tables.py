@@ -145,7 +145,7 @@ def _share(value: float) -> str:
 
 
 def _gb(size: float) -> str:
-    return "-" if not size else f"{size / 1e9:,.2f}" if size >= 1e7 else f"{size / 1e9:.4f}"
+    return "-" if not size else f"{size / 1e9:,.2f}" if size >= 1e7 else "< 0.01"
 
 
 def _count(value: int) -> str:
