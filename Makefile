@@ -1,5 +1,6 @@
 SHELL := /bin/bash
 export UV_NO_SYNC := 1
+export OMP_WAIT_POLICY ?= PASSIVE
 PYTHON := .venv/bin/python
 
 .PHONY: setup demo lint test test-slow lock wheels bench train-demo tiny

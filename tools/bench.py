@@ -3,6 +3,7 @@
 import argparse
 import importlib
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -17,6 +18,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of a table")
     options = parser.parse_args()
     sys.path.insert(0, str(ROOT))
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as in a training
     result = importlib.import_module(f"benches.{options.name}").run()
     print(json.dumps(result.to_json()) if options.json else result.table())
 

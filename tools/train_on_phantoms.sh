@@ -17,6 +17,7 @@ run() { # NAME OPTION ...: a new run, or the rest of it
         $bin/rect-train --config configs/rect-tiny.yaml --output-dir "$folder/$1" "${@:2}" \
             "data.store=$folder/store" "text=$text"
     fi
+    tail -n 1 "$folder/$1/events.jsonl" | grep -q '"finished ' || { echo "$1 was stopped: call again to go on" >&2; exit 1; }
 }
 
 export OMP_NUM_THREADS=1

@@ -13,7 +13,7 @@ from torch import Tensor
 from rect_core.types import VisionTokens
 from rect_localizer.config import BASE, SMALL, TINY, LocalizerConfig
 from rect_localizer.denoiser import restoration_loss
-from rect_localizer.loss import SPARE, outline_loss, outline_terms, soft_dice
+from rect_localizer.loss import DOUBT, SPARE, outline_loss, outline_terms, soft_dice
 from rect_localizer.model import Localizer
 from rect_localizer.prompts import PromptTokens, corrupt
 from rect_localizer.unet import Head, SharedDecoder, kernels
@@ -301,7 +301,8 @@ def test_the_loss_has_the_gradient_of_its_formula_and_leaves_what_it_is_given_al
     prob = exact.sigmoid()
     dice = soft_dice(prob[:, :2].flatten(0, 1), masks[:, :2].flatten(0, 1))
     spare = SPARE * 4 * 5 * 6
-    spurious = 1 - spare / (spare + prob[:, 2].flatten(1).square().sum(1))
+    over = (prob[:, 2].flatten(1) - DOUBT).clamp(min=0) / (1 - DOUBT)
+    spurious = 1 - spare / (spare + over.square().sum(1))
     (F.binary_cross_entropy_with_logits(exact, masks) + (1 - dice).mean() + spurious.mean()).backward()
     assert given[0].grad is not None
     assert exact.grad is not None
@@ -332,6 +333,12 @@ def test_an_outline_of_nothing_costs_as_much_as_a_missed_one_and_none_of_it_cost
     speck = torch.full_like(lesion, -20)
     speck[..., 0, 0, 0] = 20
     assert 0.1 < outline_terms(speck, empty, known).spurious < outline_terms(outlined, empty, known).spurious  # type: ignore[operator]
+
+
+def test_a_doubt_about_an_empty_mask_is_no_outline() -> None:
+    known, empty = torch.ones(1, 1, dtype=torch.bool), torch.zeros(1, 1, 4, 5, 6)
+    doubt = torch.full((1, 1, 4, 5, 6), math.log(DOUBT / (1 - DOUBT)) - 1e-3)
+    assert outline_terms(doubt, empty, known).spurious == 0
 
 
 @pytest.mark.parametrize("config", [TINY, SMALL, BASE])

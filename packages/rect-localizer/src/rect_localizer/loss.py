@@ -11,6 +11,10 @@ from torch.autograd.function import once_differentiable
 SPARE: Final = 1e-4
 """Share of the grid, 4 to 5 ml of a chest, that an outline of nothing is measured against."""
 
+DOUBT: Final = 0.25
+"""Probability up to which a voxel is no outline of nothing. Were every voxel to count, a network that has learned
+nothing yet would be driven to outline nothing, and stay there."""
+
 
 class OutlineTerms(NamedTuple):
     """The terms of `outline_loss`. entropy: over all known masks; overlap: over those that hold something, spurious:
@@ -27,9 +31,9 @@ def outline_loss(
     """Binary cross-entropy, plus 1 - soft Dice over the masks that hold something, plus the same over empty ones.
 
     masks: boolean, or 0..1 with soft edges. known: False where nobody drew the finding; such masks teach nothing. The
-    Dice of an empty mask is undefined; s / (s + sum of p p) stands for it, with s of SPARE of the grid. Without it
-    a false outline costs a thousandth of a missed one, and something is outlined in every scan. Raises ValueError when
-    nothing is known.
+    Dice of an empty mask is undefined; s / (s + sum of q q) stands for it, with s of SPARE of the grid and q what the
+    probability exceeds DOUBT by, as a share of the most it can. Without it a false outline costs a thousandth of a
+    missed one, and something is outlined in every scan. Raises ValueError when nothing is known.
     """
     return torch.stack([term for term in outline_terms(logits, masks, known) if term is not None]).sum()
 
@@ -61,7 +65,7 @@ class _Terms(torch.autograd.Function):
         for at in map(tuple, known.nonzero().tolist()):
             logit, mask = logits[at].flatten().to(exact), masks[at].flatten().to(exact)
             entropy[at] = F.softplus(logit).mean() - logit.dot(mask) / len(mask)
-            prob = logit.sigmoid()  # never in place: of float32 these are views of what was given
+            prob = _counted(logit.sigmoid(), mask)[0]  # never in place: of float32 these are views of what was given
             sums[:, *at] = torch.stack([prob.dot(mask), prob.dot(prob), mask.dot(mask)])
         both, ours, theirs = sums
         spare = torch.where(theirs > 0, 0.0, SPARE * logits[0, 0].numel())
@@ -77,16 +81,23 @@ class _Terms(torch.autograd.Function):
         ctx: Any, of_entropy: Float[Tensor, "b k"], of_dice: Float[Tensor, "b k"], _: Any
     ) -> tuple[Float[Tensor, "b k d h w"], None, None]:
         """With p the probability and t the truth: (p - t) / n of the cross-entropy, and p (1 - p) (2 t - 2 Dice p) /
-        (p p + t t + s) of the Dice."""
+        (p p + t t + s) of the Dice, of an empty mask with q and dq/dp."""
         logits, masks, known, dice, below = ctx.saved_tensors
         found = torch.zeros_like(logits)
         for at in map(tuple, known.nonzero().tolist()):
             prob, mask = logits[at].flatten().to(dice.dtype).sigmoid(), masks[at].flatten().to(dice.dtype)
-            slope = (mask * (2 / below[at])).sub_(prob * (2 * dice[at] / below[at]))
+            seen, rise = _counted(prob, mask)
+            slope = (mask * (2 / below[at])).sub_(seen * (2 * rise * dice[at] / below[at]))
             gradient = (prob - mask).mul_(of_entropy[at] / len(mask))
             gradient.addcmul_(slope.mul_(prob - prob * prob), of_dice[at].expand(1))
             found[at] = gradient.view_as(found[at])
         return found, None, None
+
+
+def _counted(prob: Float[Tensor, " n"], mask: Float[Tensor, " n"]) -> tuple[Float[Tensor, " n"], float]:
+    """What of a probability its Dice counts, and how fast that rises with it: all, or of an empty mask what exceeds
+    DOUBT."""
+    return (prob, 1.0) if mask.any() else ((prob - DOUBT).clamp(min=0) / (1 - DOUBT), 1 / (1 - DOUBT))
 
 
 def soft_dice(prob: Num[Tensor, "m d h w"], mask: Num[Tensor, "m d h w"]) -> Float[Tensor, " m"]:
