@@ -5,7 +5,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 folder=${1:-runs/demo}
-[ $# -ge 6 ] || set -- "$folder" 140 40 8 8 3
+[ $# -ge 6 ] || set -- "$folder" 120 40 12 4 3
 bin=.venv/bin
 bash tools/train_on_phantoms.sh "$folder" "${@:2:5}"
 
