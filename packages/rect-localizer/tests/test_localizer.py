@@ -13,7 +13,7 @@ from torch import Tensor
 from rect_core.types import VisionTokens
 from rect_localizer.config import BASE, SMALL, TINY, LocalizerConfig
 from rect_localizer.denoiser import restoration_loss
-from rect_localizer.loss import DOUBT, SPARE, outline_loss, outline_terms, soft_dice
+from rect_localizer.loss import DOUBT, SPARE, SPURIOUS, outline_loss, outline_terms, soft_dice
 from rect_localizer.model import Localizer
 from rect_localizer.prompts import PromptTokens, corrupt
 from rect_localizer.unet import Head, SharedDecoder, kernels
@@ -303,7 +303,7 @@ def test_the_loss_has_the_gradient_of_its_formula_and_leaves_what_it_is_given_al
     spare = SPARE * 4 * 5 * 6
     over = (prob[:, 2].flatten(1) - DOUBT).clamp(min=0) / (1 - DOUBT)
     spurious = 1 - spare / (spare + over.square().sum(1))
-    (F.binary_cross_entropy_with_logits(exact, masks) + (1 - dice).mean() + spurious.mean()).backward()
+    (F.binary_cross_entropy_with_logits(exact, masks) + (1 - dice).mean() + SPURIOUS * spurious.mean()).backward()
     assert given[0].grad is not None
     assert exact.grad is not None
     torch.testing.assert_close(
@@ -322,14 +322,17 @@ def test_masks_that_nobody_drew_teach_nothing() -> None:
         outline_loss(logits, masks, torch.zeros(1, 2, dtype=torch.bool))
 
 
-def test_an_outline_of_nothing_costs_as_much_as_a_missed_one_and_none_of_it_costs_nothing() -> None:
+def test_an_outline_of_nothing_costs_a_share_of_a_missed_one_and_none_of_it_costs_nothing() -> None:
     known = torch.ones(1, 1, dtype=torch.bool)
     empty, lesion = torch.zeros(1, 1, 20, 20, 20), torch.zeros(1, 1, 20, 20, 20)
     lesion[..., 5:9, 5:9, 5:9] = 1
     outlined, nothing = 40 * lesion - 20, torch.full_like(lesion, -20)
     assert outline_loss(nothing, empty, known) < 1e-6
     assert outline_loss(outlined, lesion, known) < 1e-6
-    assert outline_loss(outlined, empty, known) == pytest.approx(outline_loss(nothing, lesion, known).item(), rel=0.02)
+    false, missed = outline_terms(outlined, empty, known).spurious, outline_terms(nothing, lesion, known).overlap
+    assert false is not None
+    assert false == pytest.approx(missed, rel=0.02)
+    assert outline_loss(outlined, empty, known) == pytest.approx(SPURIOUS * false.item(), rel=0.2), "and cross-entropy"
     speck = torch.full_like(lesion, -20)
     speck[..., 0, 0, 0] = 20
     assert 0.1 < outline_terms(speck, empty, known).spurious < outline_terms(outlined, empty, known).spurious  # type: ignore[operator]

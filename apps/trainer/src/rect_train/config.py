@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from rect_data.dataset import AugmentConfig
+from rect_localizer.loss import SPURIOUS
 from rect_train.language import LanguageConfig
 from rect_vlm.presets import PRESETS, Preset
 
@@ -96,8 +97,8 @@ class LossConfig:
     """How much each task counts.
 
     uncertainty: learn the weights besides (Kendall et al. 2018). asymmetric: the classifier's asymmetric loss instead
-    of cross-entropy. restoration: of the localizer's prompts, beside its outlines. mask_ratio: share of patches that
-    phase 0 hides.
+    of cross-entropy. restoration: of the localizer's prompts, beside its outlines; spurious: of outlines of nothing,
+    beside those of something (`rect_localizer.loss`). mask_ratio: share of patches that phase 0 hides.
     """
 
     masking: float = 1.0
@@ -105,12 +106,13 @@ class LossConfig:
     localization: float = 2.0
     generation: float = 1.5
     restoration: float = 0.1
+    spurious: float = SPURIOUS
     uncertainty: bool = False
     asymmetric: bool = False
     mask_ratio: float = 0.6
 
     def __post_init__(self) -> None:
-        for name, weight in self.weights.items():
+        for name, weight in {**self.weights, "spurious": self.spurious}.items():
             if not weight >= 0:
                 raise ValueError(f"{name} {weight}: give a weight of 0 or more")
         if not 0 < self.mask_ratio < 1:

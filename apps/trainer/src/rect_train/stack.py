@@ -148,7 +148,7 @@ class Stack(nn.Module):
             if terms.overlap is not None:
                 outline = outline + shares["drawn"] * terms.overlap
             if terms.spurious is not None:
-                outline = outline + shares["empty"] * terms.spurious
+                outline = outline + self.loss.spurious * shares["empty"] * terms.spurious
         if shares["cases"]:
             restoration = shares["cases"] * restoration_loss(restored[real(batch)], localizer.stored, damaged)
         return {"localization": outline, "restoration": restoration}

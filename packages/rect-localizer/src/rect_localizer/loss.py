@@ -15,6 +15,10 @@ DOUBT: Final = 0.25
 """Probability up to which a voxel is no outline of nothing. Were every voxel to count, a network that has learned
 nothing yet would be driven to outline nothing, and stay there."""
 
+SPURIOUS: Final = 0.2
+"""What an outline of nothing counts beside a missed one. With 1, a finding that one scan in ten has is pushed down by far
+more empty masks than pull it up, and never learned."""
+
 
 class OutlineTerms(NamedTuple):
     """The terms of `outline_loss`. entropy: over all known masks; overlap: over those that hold something, spurious:
@@ -28,14 +32,16 @@ class OutlineTerms(NamedTuple):
 def outline_loss(
     logits: Float[Tensor, "b k d h w"], masks: Shaped[Tensor, "b k d h w"], known: Bool[Tensor, "b k"]
 ) -> Float[Tensor, ""]:
-    """Binary cross-entropy, plus 1 - soft Dice over the masks that hold something, plus the same over empty ones.
+    """Binary cross-entropy, plus 1 - soft Dice over the masks that hold something, plus SPURIOUS of it over empty ones.
 
     masks: boolean, or 0..1 with soft edges. known: False where nobody drew the finding; such masks teach nothing. The
     Dice of an empty mask is undefined; s / (s + sum of q q) stands for it, with s of SPARE of the grid and q what the
     probability exceeds DOUBT by, as a share of the most it can. Without it a false outline costs a thousandth of a
     missed one, and something is outlined in every scan. Raises ValueError when nothing is known.
     """
-    return torch.stack([term for term in outline_terms(logits, masks, known) if term is not None]).sum()
+    entropy, overlap, spurious = outline_terms(logits, masks, known)
+    loss = entropy if overlap is None else entropy + overlap
+    return loss if spurious is None else loss + SPURIOUS * spurious
 
 
 def outline_terms(
