@@ -16,8 +16,8 @@ DOUBT: Final = 0.25
 nothing yet would be driven to outline nothing, and stay there."""
 
 SPURIOUS: Final = 0.2
-"""What an outline of nothing counts beside a missed one. With 1, a finding that one scan in ten has is pushed down by far
-more empty masks than pull it up, and never learned."""
+"""What an outline of nothing counts beside a missed one. With 1, a finding that one scan in ten has is pushed down by
+far more empty masks than pull it up, and never learned."""
 
 
 class OutlineTerms(NamedTuple):
