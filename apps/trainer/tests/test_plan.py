@@ -30,9 +30,8 @@ H100 = Fleet(gpu=GPUS["H100"], count=1)
 
 MEASURE = """
 # Takes steps as a run does, and tells how much memory they took above what the imports hold.
-import json, sys
+import sys
 from dataclasses import replace
-from functools import cache
 from pathlib import Path
 import torch
 import torch._dynamo  # which the optimizer would import

@@ -140,9 +140,10 @@ class _Eye:
             if stack.localizer is not None:
                 outlined = _loud(stack.localizer(batch.voxels, tokens))
         if outlined is not None:
-            dice = _dice(outlined, batch.lesions > 0, batch.lesions_known)
+            truth = batch.lesions > 0
+            dice = _dice(outlined, truth, batch.lesions_known)
             mismatched = _dice(outlined, *self.others.lesions(batch))
-            silent = _silent(outlined, batch.lesions > 0, batch.lesions_known)
+            silent = _silent(outlined, truth, batch.lesions_known)
         labels = batch.labels.double().cpu().numpy()
         return [
             Seen(

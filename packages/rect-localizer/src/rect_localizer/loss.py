@@ -71,14 +71,15 @@ class _Terms(torch.autograd.Function):
         for at in map(tuple, known.nonzero().tolist()):
             logit, mask = logits[at].flatten().to(exact), masks[at].flatten().to(exact)
             entropy[at] = F.softplus(logit).mean() - logit.dot(mask) / len(mask)
-            prob = _counted(logit.sigmoid(), mask)[0]  # never in place: of float32 these are views of what was given
-            sums[:, *at] = torch.stack([prob.dot(mask), prob.dot(prob), mask.dot(mask)])
+            theirs = mask.dot(mask)
+            prob = _counted(logit.sigmoid(), theirs > 0)[0]  # never in place: of float32 these are views of the given
+            sums[:, *at] = torch.stack([prob.dot(mask), prob.dot(prob), theirs])
         both, ours, theirs = sums
         spare = torch.where(theirs > 0, 0.0, SPARE * logits[0, 0].numel())
         below = ours + theirs + spare
         dice = (2 * both + spare) / below
-        ctx.save_for_backward(logits, masks, known, dice, below)
         ctx.mark_non_differentiable(held := theirs > 0)
+        ctx.save_for_backward(logits, masks, known, dice, below, held)
         return entropy, dice * known, held
 
     @staticmethod
@@ -88,11 +89,11 @@ class _Terms(torch.autograd.Function):
     ) -> tuple[Float[Tensor, "b k d h w"], None, None]:
         """With p the probability and t the truth: (p - t) / n of the cross-entropy, and p (1 - p) (2 t - 2 Dice p) /
         (p p + t t + s) of the Dice, of an empty mask with q and dq/dp."""
-        logits, masks, known, dice, below = ctx.saved_tensors
+        logits, masks, known, dice, below, held = ctx.saved_tensors
         found = torch.zeros_like(logits)
         for at in map(tuple, known.nonzero().tolist()):
             prob, mask = logits[at].flatten().to(dice.dtype).sigmoid(), masks[at].flatten().to(dice.dtype)
-            seen, rise = _counted(prob, mask)
+            seen, rise = _counted(prob, held[at])
             slope = (mask * (2 / below[at])).sub_(seen * (2 * rise * dice[at] / below[at]))
             gradient = (prob - mask).mul_(of_entropy[at] / len(mask))
             gradient.addcmul_(slope.mul_(prob - prob * prob), of_dice[at].expand(1))
@@ -100,10 +101,10 @@ class _Terms(torch.autograd.Function):
         return found, None, None
 
 
-def _counted(prob: Float[Tensor, " n"], mask: Float[Tensor, " n"]) -> tuple[Float[Tensor, " n"], float]:
+def _counted(prob: Float[Tensor, " n"], held: Bool[Tensor, ""]) -> tuple[Float[Tensor, " n"], float]:
     """What of a probability its Dice counts, and how fast that rises with it: all, or of an empty mask what exceeds
     DOUBT."""
-    return (prob, 1.0) if mask.any() else ((prob - DOUBT).clamp(min=0) / (1 - DOUBT), 1 / (1 - DOUBT))
+    return (prob, 1.0) if held else ((prob - DOUBT).clamp(min=0) / (1 - DOUBT), 1 / (1 - DOUBT))
 
 
 def soft_dice(prob: Num[Tensor, "m d h w"], mask: Num[Tensor, "m d h w"]) -> Float[Tensor, " m"]:
