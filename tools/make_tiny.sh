@@ -6,7 +6,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 folder=${1:-runs/rect-tiny}
 bin=.venv/bin
-bash tools/train_on_phantoms.sh "$folder" 900 150 4 0 2
+bash tools/train_on_phantoms.sh "$folder" 900 150 4 0 5 optim.encoder=0.5
 
 weights=packages/rect-tiny/src/rect_tiny/weights
 rm -rf "$weights"

@@ -11,8 +11,9 @@ from torch import Tensor
 from rect_core.findings import LOCALIZED, REGIONS, region_value
 from rect_core.types import Reasoning, ReasoningStep
 from rect_data.dataset import AugmentConfig, Batch, Draw, Item, augment, collate, generator_of
-from rect_data.dataset.affine import places, random_affines, warp
+from rect_data.dataset.affine import Nearest, places, random_affines, warp
 from rect_data.dataset.augment import padded
+from rect_data.dataset.collate import blanked
 from rect_data.dataset.crop import crop
 from rect_data.dataset.flip import MIRRORED, flip, flip_refusals
 from rect_data.dataset.intensity import blur, gamma, hu_shift, noise
@@ -153,17 +154,39 @@ def test_a_shift_in_mm_moves_voxels_and_labels_by_whole_cells_alike(make: Make, 
     batch = collate([make()])
     affine = torch.eye(3, 4)[None]
     affine[0, axis, 3] = cells * batch.spacing_mm[axis]
-    out = warp(batch, [0], affine)
-    for moved, was in ((out.voxels + 1, batch.voxels + 1), (out.regions, batch.regions), (out.lesions, batch.lesions)):
-        there = was.roll(-cells, moved.ndim - 3 + axis).float()
-        inside = [slice(None)] * moved.ndim
-        inside[moved.ndim - 3 + axis] = slice(0, -cells) if cells > 0 else slice(-cells, None)
-        assert torch.allclose(moved[tuple(inside)].float(), there[tuple(inside)], atol=1e-4)
+    out, rolled = warp(batch, [0], affine), {}
+    for name in ("voxels", "regions", "lesions"):
+        was: Tensor = getattr(batch, name)
+        rolled[name] = was.roll(-cells, was.ndim - 3 + axis)
+    there = padded(replace(batch, **rolled))
+    inside = [slice(None)] * 3
+    inside[axis] = slice(0, -cells) if cells > 0 else slice(-cells, None)
+    for moved, meant in ((out.voxels, there.voxels), (out.regions, there.regions), (out.lesions, there.lesions)):
+        assert torch.allclose(moved[..., *inside].float(), meant[..., *inside].float(), atol=1e-4)
+
+
+BOX = (slice(1, 5), slice(0, 6), slice(3, 7))
 
 
 def test_places_in_the_old_picture_are_those_of_affine_grid() -> None:
-    theta = torch.randn(3, 3, 4)
-    torch.testing.assert_close(places(theta, (5, 6, 7)), F.affine_grid(theta, [3, 1, 5, 6, 7], align_corners=False))
+    theta = torch.randn(3, 4)
+    whole = F.affine_grid(theta[None], [1, 1, 5, 6, 7], align_corners=False)[0]
+    torch.testing.assert_close(places(theta, (5, 6, 7), BOX), whole[BOX])
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_labels_are_taken_from_where_grid_sample_takes_them(seed: int) -> None:
+    theta, labels = torch.randn(3, 4, generator=seeded(seed)), torch.randint(0, 9, (5, 6, 7)).to(torch.uint8)
+    grid = places(theta, (5, 6, 7), BOX)
+    sampled = F.grid_sample(labels[None, None].float(), grid[None], "nearest", "zeros", align_corners=False)[0, 0]
+    assert Nearest(grid, (5, 6, 7))(labels).equal(sampled.to(torch.uint8))
+
+
+def test_a_blank_case_is_augmented_like_any_other_and_stays_padding(make: Make) -> None:
+    none = blanked(collate([make("a"), make("b")]), 1)
+    out = augment(none, ALL, seeded())
+    assert (out.voxels[1] == -1).all()
+    assert not out.regions[1].any()
 
 
 def test_a_turn_is_a_turn_in_mm_also_where_slices_are_thick(make: Make) -> None:

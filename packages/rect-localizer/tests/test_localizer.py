@@ -16,7 +16,7 @@ from rect_localizer.denoiser import restoration_loss
 from rect_localizer.loss import DOUBT, SPARE, SPURIOUS, outline_loss, outline_terms, soft_dice
 from rect_localizer.model import Localizer
 from rect_localizer.prompts import PromptTokens, corrupt
-from rect_localizer.unet import Head, SharedDecoder, kernels
+from rect_localizer.unet import Head, ImagePath, SharedDecoder, kernels
 
 MakeTokens = Callable[..., VisionTokens]
 
@@ -364,6 +364,21 @@ def test_base_has_about_45_million_weights() -> None:
 def test_kernels_are_flat_while_slices_are_thick() -> None:
     assert kernels(BASE) == [(1, 3, 3), (1, 3, 3), (3, 3, 3), (3, 3, 3), (3, 3, 3)]
     assert kernels(TINY) == [(1, 3, 3), (3, 3, 3), (3, 3, 3), (3, 3, 3), (3, 3, 3)]
+
+
+@pytest.mark.parametrize("config", [TINY, BASE])
+def test_a_step_that_halves_the_plane_alone_looks_at_one_slice(config: LocalizerConfig) -> None:
+    with torch.device("meta"):
+        steps = [down[0][0].kernel_size for down in ImagePath(config).down]
+    assert steps == [(1, 3, 3), (1, 3, 3), (3, 3, 3), (3, 3, 3)]
+
+
+def test_nothing_is_convolved_at_full_size_on_the_way_up_where_that_is_not_wanted() -> None:
+    with torch.device("meta"):
+        refined, plain = (SharedDecoder(dataclasses.replace(TINY, refine=refine)) for refine in (True, False))
+    at_full = {name for name, _ in refined.named_parameters() if name.startswith("mix.0.")}
+    assert at_full
+    assert {name for name, _ in plain.named_parameters()} == {name for name, _ in refined.named_parameters()} - at_full
 
 
 @pytest.mark.parametrize(

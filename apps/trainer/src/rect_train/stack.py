@@ -140,10 +140,10 @@ class Stack(nn.Module):
     ) -> Losses:
         noisy, damaged = corrupt(localizer.stored, generator=generator)
         seen = localizer.outline(batch.voxels, tokens, noisy)
-        logits, restored = seen.logits.float(), seen.restored.float()
+        logits, restored = seen.logits, seen.restored.float()
         outline, restoration = nothing(logits), nothing(restored)
         if shares["masks"]:
-            terms = outline_terms(logits, (batch.lesions > 0).float(), batch.lesions_known)
+            terms = outline_terms(logits, batch.lesions > 0, batch.lesions_known)
             outline = shares["masks"] * terms.entropy
             if terms.overlap is not None:
                 outline = outline + shares["drawn"] * terms.overlap
@@ -156,7 +156,7 @@ class Stack(nn.Module):
 
 def nothing(output: Float[Tensor, "..."]) -> Float[Tensor, ""]:
     """0, with gradients of 0 for all that gave the output."""
-    return output.sum() * 0.0
+    return output.sum(dtype=torch.float32) * 0.0
 
 
 def make_stack(config: TrainConfig) -> Stack:

@@ -16,7 +16,8 @@ class LocalizerConfig:
     width, grid, patch: of the encoder's tokens, model grid and patches. text_width: of the prompts' token vectors;
     text_length: how many tokens the stored prompts have room for. channels: of the U-Net, one a level from the model
     grid down to the grid of the tokens; groups: of its group norms; repeats: convolutions that follow the one into each
-    level on the way down. gated: how many of the coarsest levels see the text. finding_channels: of what is kept a
+    level on the way down; refine: whether one follows at full size on the way up, where it costs as much as all of a
+    coarser level. gated: how many of the coarsest levels see the text. finding_channels: of what is kept a
     finding at those levels. denoiser_*: sizes of the denoising transformer. findings: what the stored prompts stand
     for. encoder: its folder as seen from this head's own folder, or a Hub id; encoder_fingerprint: of the encoder this
     head was trained on, "" accepts any (an untrained head).
@@ -30,6 +31,7 @@ class LocalizerConfig:
     channels: tuple[int, ...] = (16, 32, 64, 192, 432)
     groups: int = 8
     repeats: int = 1
+    refine: bool = True
     gated: int = 3
     finding_channels: int = 16
     denoiser_width: int = 768
@@ -94,8 +96,9 @@ class LocalizerConfig:
 TINY: Final = LocalizerConfig(
     width=192,
     grid=GridConfig(shape=(48, 128, 128), spacing_mm=(6.5, 3.0, 3.0)),
-    channels=(8, 16, 24, 32, 64),
+    channels=(8, 16, 16, 32, 64),
     repeats=0,
+    refine=False,
     gated=2,
     denoiser_width=192,
     denoiser_layers=2,

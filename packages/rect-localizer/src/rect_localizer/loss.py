@@ -65,20 +65,23 @@ class _Terms(torch.autograd.Function):
         ctx: Any, logits: Float[Tensor, "b k d h w"], masks: Shaped[Tensor, "b k d h w"], known: Bool[Tensor, "b k"]
     ) -> tuple[Float[Tensor, "b k"], Float[Tensor, "b k"], Bool[Tensor, "b k"]]:
         """Mean cross-entropy of a map's voxels and its Dice, both 0 where unknown; whether its mask holds something."""
-        exact = _exact(logits.dtype)
+        exact, held = _exact(logits.dtype), known & masks.flatten(2).any(-1)
         entropy = logits.new_zeros(known.shape, dtype=exact)
         sums = logits.new_zeros((3, *known.shape), dtype=exact)
         for at in map(tuple, known.nonzero().tolist()):
-            logit, mask = logits[at].flatten().to(exact), masks[at].flatten().to(exact)
-            entropy[at] = F.softplus(logit).mean() - logit.dot(mask) / len(mask)
-            theirs = mask.dot(mask)
-            prob = _counted(logit.sigmoid(), theirs > 0)[0]  # never in place: of float32 these are views of the given
-            sums[:, *at] = torch.stack([prob.dot(mask), prob.dot(prob), theirs])
+            logit = logits[at].flatten().to(exact)
+            entropy[at] = F.softplus(logit).mean()
+            prob = _counted(logit.sigmoid(), held[at])[0]  # never in place: of float32 these are views of the given
+            sums[1, *at] = prob.dot(prob)
+            if held[at]:
+                mask = masks[at].flatten().to(exact)
+                entropy[at] -= logit.dot(mask) / len(mask)
+                sums[0, *at], sums[2, *at] = prob.dot(mask), mask.dot(mask)
         both, ours, theirs = sums
-        spare = torch.where(theirs > 0, 0.0, SPARE * logits[0, 0].numel())
+        spare = torch.where(held, 0.0, SPARE * logits[0, 0].numel())
         below = ours + theirs + spare
         dice = (2 * both + spare) / below
-        ctx.mark_non_differentiable(held := theirs > 0)
+        ctx.mark_non_differentiable(held)
         ctx.save_for_backward(logits, masks, known, dice, below, held)
         return entropy, dice * known, held
 
@@ -90,12 +93,17 @@ class _Terms(torch.autograd.Function):
         """With p the probability and t the truth: (p - t) / n of the cross-entropy, and p (1 - p) (2 t - 2 Dice p) /
         (p p + t t + s) of the Dice, of an empty mask with q and dq/dp."""
         logits, masks, known, dice, below, held = ctx.saved_tensors
-        found = torch.zeros_like(logits)
+        found = torch.empty_like(logits)
+        found[~known] = 0
         for at in map(tuple, known.nonzero().tolist()):
-            prob, mask = logits[at].flatten().to(dice.dtype).sigmoid(), masks[at].flatten().to(dice.dtype)
+            prob = logits[at].flatten().to(dice.dtype).sigmoid()
             seen, rise = _counted(prob, held[at])
-            slope = (mask * (2 / below[at])).sub_(seen * (2 * rise * dice[at] / below[at]))
-            gradient = (prob - mask).mul_(of_entropy[at] / len(mask))
+            slope, wrong = seen * (-2 * rise * dice[at] / below[at]), prob
+            if held[at]:
+                mask = masks[at].flatten().to(dice.dtype)
+                slope.add_(mask * (2 / below[at]))
+                wrong = prob - mask
+            gradient = wrong * (of_entropy[at] / len(prob))
             gradient.addcmul_(slope.mul_(prob - prob * prob), of_dice[at].expand(1))
             found[at] = gradient.view_as(found[at])
         return found, None, None

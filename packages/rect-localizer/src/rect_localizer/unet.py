@@ -6,6 +6,7 @@ levels (text gates and a narrow decoder) and ends in a light head on the shared 
 
 import math
 from itertools import pairwise
+from typing import Final
 
 import torch
 from einops import einsum, rearrange
@@ -17,6 +18,9 @@ from rect_localizer.config import LocalizerConfig, Step
 
 PRIOR = 0.01
 """Probability that an untrained network gives a voxel: lesions are rare, and a start at 0.5 would drown the loss."""
+
+FLAT: Final = (1, 3, 3)
+"""A kernel that looks at one slice."""
 
 
 class UNet(nn.Module):
@@ -53,7 +57,8 @@ class ImagePath(nn.Module):
         self.stem = ConvBlock(1, channels[0], shapes[0], groups)
         self.down = nn.ModuleList(
             nn.Sequential(
-                ConvBlock(channels[i], channels[i + 1], shapes[i + 1], groups, step),
+                # What halves the plane alone looks at the plane alone: a third of the work.
+                ConvBlock(channels[i], channels[i + 1], shapes[i + 1] if step[0] > 1 else FLAT, groups, step),
                 *(ConvBlock(channels[i + 1], channels[i + 1], shapes[i + 1], groups) for _ in range(config.repeats)),
             )
             for i, step in enumerate(config.steps)
@@ -82,6 +87,8 @@ class SharedDecoder(nn.Module):
         self.mix = nn.ModuleList(
             ConvBlock(c, c, shape, config.groups) for c, shape in zip(channels[:-1], shapes[:-1], strict=True)
         )
+        if not config.refine:
+            self.mix[0] = nn.Identity()
 
     def forward(self, levels: list[Float[Tensor, "b _ _ _ _"]]) -> list[Float[Tensor, "b _ _ _ _"]]:
         """Decoded features of each level, finest first; the list of skips is emptied on the way to free memory."""
@@ -149,14 +156,14 @@ class Head(nn.Module):
         everywhere, inside = (einsum(shared, part, "b c d h w, b k c -> b k d h w") for part in weights.unbind(2))
         logit, gate = coarse.unbind(2)
         mixed = everywhere + grown(logit + self.prior, size)
-        return torch.addcmul(mixed, grown(gate, size).sigmoid(), inside)
+        return torch.addcmul(mixed, grown(gate.sigmoid(), size), inside)
 
 
 def kernels(config: LocalizerConfig) -> list[Step]:
     """A kernel a level: flat while slices are more than twice as far apart as pixels, then a cube."""
     depth, plane = config.grid.spacing_mm[0], config.grid.spacing_mm[1]
-    found: list[Step] = [(1 if depth > 2 * plane else 3, 3, 3)]
+    found: list[Step] = [FLAT if depth > 2 * plane else (3, 3, 3)]
     for step in config.steps:
         depth, plane = depth * step[0], plane * step[1]
-        found.append((1 if depth > 2 * plane else 3, 3, 3))
+        found.append(FLAT if depth > 2 * plane else (3, 3, 3))
     return found

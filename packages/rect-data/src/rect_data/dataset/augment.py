@@ -86,22 +86,14 @@ def generator_of(batch: Batch, seed: int) -> torch.Generator:
 
 def padded(batch: Batch) -> Batch:
     """The batch with -1, region 0 and no lesion in all cells outside the scan."""
-    inside = _inside(batch)
-    return replace(
-        batch,
-        voxels=torch.where(inside[:, None], batch.voxels, -1.0),
-        regions=batch.regions * inside,
-        lesions=batch.lesions * inside[:, None],
-    )
-
-
-def _inside(batch: Batch) -> Bool[Tensor, "b d h w"]:
-    inside = []
-    for axis, size in enumerate(batch.regions.shape[1:]):
-        cell = torch.arange(size, device=batch.valid.device)
-        inside.append((cell >= batch.valid[:, axis, :1]) & (cell < batch.valid[:, axis, 1:]))
-    d, h, w = inside
-    return d[:, :, None, None] & h[:, None, :, None] & w[:, None, None, :]
+    voxels, regions = torch.full_like(batch.voxels, -1.0), torch.zeros_like(batch.regions)
+    lesions = torch.zeros_like(batch.lesions)
+    for case, ranges in enumerate(batch.valid.tolist()):
+        d, h, w = (slice(*ends) for ends in ranges)
+        voxels[case, :, d, h, w] = batch.voxels[case, :, d, h, w]
+        regions[case, d, h, w] = batch.regions[case, d, h, w]
+        lesions[case, :, d, h, w] = batch.lesions[case, :, d, h, w]
+    return replace(batch, voxels=voxels, regions=regions, lesions=lesions)
 
 
 def _intensity(batch: Batch, config: AugmentConfig, generator: torch.Generator) -> Float32[Tensor, "b 1 d h w"]:

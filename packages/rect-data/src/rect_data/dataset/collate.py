@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import torch
 from jaxtyping import Bool, Float32, Int64, UInt8
 from torch import Tensor
+from torch.utils.data import default_collate
 
 from rect_core.types.report import Reasoning
 from rect_data.dataset.item import Draw, Item
@@ -104,15 +105,16 @@ def collate(items: Sequence[Item]) -> Batch:
 
 
 def joined(batches: Sequence[Batch]) -> Batch:
-    """The cases of several batches, which lie on one grid, as one batch."""
+    """The cases of several batches, which lie on one grid, as one batch. In a loader's worker what is large goes
+    straight to where the main process reads it."""
     return replace(
         batches[0],
         case_ids=tuple(case for batch in batches for case in batch.case_ids),
         draws=tuple(draw for batch in batches for draw in batch.draws),
-        voxels=torch.cat([batch.voxels for batch in batches]),
-        regions=torch.cat([batch.regions for batch in batches]),
+        voxels=default_collate([case for batch in batches for case in batch.voxels]),
+        regions=default_collate([case for batch in batches for case in batch.regions]),
         regions_true=torch.cat([batch.regions_true for batch in batches]),
-        lesions=torch.cat([batch.lesions for batch in batches]),
+        lesions=default_collate([case for batch in batches for case in batch.lesions]),
         lesions_known=torch.cat([batch.lesions_known for batch in batches]),
         lesions_partial=torch.cat([batch.lesions_partial for batch in batches]),
         labels=torch.cat([batch.labels for batch in batches]),

@@ -6,7 +6,6 @@ All take and give voxels in [-1, 1]; a strength of 0 changes nothing.
 import math
 
 import torch
-from einops import rearrange
 from jaxtyping import Float32
 from torch import Tensor
 from torch.nn import functional as F
@@ -19,17 +18,18 @@ def blur(
     most_mm: float,
 ) -> Float32[Tensor, "b 1 d h w"]:
     """A Gaussian of the same width in mm along each axis, the edge repeated. most_mm: no sigma is larger."""
-    channels = rearrange(voxels, "b 1 d h w -> 1 b d h w")
     for axis, spacing in enumerate(spacing_mm):
         reach = math.ceil(3 * most_mm / spacing)
         x = torch.arange(-reach, reach + 1, device=voxels.device)
         kernel = torch.exp(-0.5 * (x / (sigma_mm / spacing).clamp_min(1e-3)[:, None]) ** 2)
         kernel = kernel / kernel.sum(dim=1, keepdim=True)
-        shape, pad = [len(voxels), 1, 1, 1, 1], [0] * 6
-        shape[2 + axis] = 2 * reach + 1
+        pad = [0] * 6
         pad[4 - 2 * axis] = pad[5 - 2 * axis] = reach
-        channels = F.conv3d(F.pad(channels, pad, "replicate"), kernel.reshape(shape), groups=len(voxels))
-    return rearrange(channels, "1 b d h w -> b 1 d h w")
+        edged, size = F.pad(voxels, pad, "replicate"), voxels.shape[2 + axis]
+        voxels = edged.narrow(2 + axis, 0, size) * _wide(kernel[:, 0])
+        for step in range(1, 2 * reach + 1):
+            voxels.addcmul_(edged.narrow(2 + axis, step, size), _wide(kernel[:, step]))
+    return voxels
 
 
 def gamma(voxels: Float32[Tensor, "b 1 d h w"], exponent: Float32[Tensor, " b"]) -> Float32[Tensor, "b 1 d h w"]:
