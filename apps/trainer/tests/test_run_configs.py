@@ -10,7 +10,7 @@ from rect_train.config import TrainConfig
 from rect_train.stack import make_stack
 
 FOLDER = Path(__file__).parents[3] / "configs"
-COUNTS = {"tiny": (3.8, 135), "small": (29.6, 8030), "medium": (104.3, 27227), "large": (135.4, 70554)}
+COUNTS = {"tiny": (3.8, 135), "small": (29.6, 8030), "medium": (104.2, 27227), "large": (135.4, 70554)}
 """Millions of parameters: of encoder, classifier and localizer together, and of the language model."""
 
 

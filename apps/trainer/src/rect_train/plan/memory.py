@@ -20,7 +20,7 @@ IMPORTS: Final = "imports"
 KEPT: Final = "kept by the allocator"
 KEPT_SHARE: Final = 0.5
 """Of what is alive at the fullest moment, on a CPU: what glibc's heap holds besides, because a run tells it to keep
-what a step frees (`rect_train.heap`), and what kernels work in. Measured: 0.37 to 0.66 (docs/PERFORMANCE.md)."""
+what a step frees (`rect_train.heap`), and what kernels work in. Measured: 0.41 to 0.73 (docs/PERFORMANCE.md)."""
 
 _SHARDED: Final = (GRADIENTS, MOMENTS, AVERAGE)
 _OF_WEIGHTS: Final = (WEIGHTS, GATHERED, *_SHARDED, IMPORTS)
