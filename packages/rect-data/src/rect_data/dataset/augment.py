@@ -71,8 +71,7 @@ def augment(batch: Batch, config: AugmentConfig, generator: torch.Generator) -> 
     affines = random_affines(len(moved), config.rotate_deg, config.scale, config.shift_mm, generator)
     batch = warp(batch, moved, affines)
     if config.crop is not None:
-        # Padded first, so that no crop is laid about a lesion that was moved out of the scan
-        batch = crop(padded(batch), config.crop, config.lesion_bias, generator)
+        batch = crop(batch, config.crop, config.lesion_bias, generator)
     return padded(replace(batch, voxels=_intensity(batch, config, generator)))
 
 
