@@ -19,6 +19,7 @@ from rect_classifier import Classifier, operating_points, to_scores
 from rect_core.types import ManifestRow
 from rect_data.dataset import StoreDataset, collate
 from rect_encoder import VisionEncoder
+from rect_localizer import Localizer, outline_points
 from rect_train.checkpoint import name_of
 from rect_train.cli import main
 from rect_train.config import DataConfig, TrainConfig
@@ -85,6 +86,16 @@ def test_the_classifier_is_calibrated_on_the_validation_split_and_its_logits_sta
     plain = np.array([to_scores(row).prob for row in logits])[:, fitted]
     truth = batch.labels.numpy()[:, fitted]
     assert _loss(prob, truth) < _loss(plain, truth)
+
+
+def test_the_peaks_of_the_localizer_are_those_that_its_own_outlines_are_best_with(exported: Path, store: Path) -> None:
+    head = Localizer.from_pretrained(exported)
+    points = outline_points(head)
+    assert points is not None
+    assert points.findings == head.config.findings
+    assert points.fitted_on.startswith("store store, split valid: 4 cases of 4 patients.")
+    assert ReCTVLM.from_pretrained(exported).outline_points == points
+    assert "A lesion is outlined from a probability of 0.5 on and counts where" in card(exported / "localizer")
 
 
 def _loss(prob: np.ndarray, truth: np.ndarray) -> float:
@@ -176,11 +187,11 @@ def test_an_export_needs_the_store_that_it_calibrates_on_and_leaves_nothing_behi
     text = (run / "config.yaml").read_text(encoding="utf-8")
     (run / "config.yaml").write_text(text.replace(str(store), str(tmp_path / "gone")), encoding="utf-8")
     assert main(["export", str(run), str(tmp_path / "out")]) == 2
-    assert "the store gone, whose split 'valid' calibrates the classifier, is not there" in capsys.readouterr().err
+    assert "the store gone, whose split 'valid' calibrates the heads, is not there" in capsys.readouterr().err
     assert sorted(path.name for path in tmp_path.iterdir()) == ["run"], "whole or not at all"
     assert main(["export", str(run), str(tmp_path / "out"), "--store", str(store)]) == 0
     assert main(["export", str(run), str(tmp_path / "raw"), "--no-calibration"]) == 0
-    assert not (tmp_path / "raw" / "classifier" / "operating_points.json").exists()
+    assert not list((tmp_path / "raw").rglob("operating_points.json"))
 
 
 def test_labels_that_nobody_knows_calibrate_nothing(
@@ -189,8 +200,9 @@ def test_labels_that_nobody_knows_calibrate_nothing(
     blind = build_store(tmp_path / "blind", [replace(row, labels=(float("nan"),) * 18) for row in rows])
     said: list[str] = []
     export(whole_run, tmp_path / "out", store=blind, say=said.append)
-    assert said == ["not calibrated: split valid has no known label"]
+    assert said[0] == "not calibrated: split valid has no known label"
     assert "Split `valid` of its store has no known label." in card(tmp_path / "out" / "classifier")
+    assert outline_points(Localizer.from_pretrained(tmp_path / "out")) is not None, "of masks that are known"
 
 
 def test_the_origin_that_a_store_states_is_the_runs(config: TrainConfig, tmp_path: Path) -> None:

@@ -55,6 +55,20 @@ def test_an_empty_mask_has_no_runs() -> None:
     assert find_runs(np.zeros((2, 3, 4), bool)).d.size == 0
 
 
+def test_the_runs_that_hold_a_voxel_are_found_and_no_other() -> None:
+    for seed in range(20):
+        mask = noise((4, 5, 7), 0.35, seed)
+        runs = find_runs(mask)
+        points = np.random.default_rng(seed).integers(-2, 9, (12, 3))
+        voxels = [
+            {(d, h, w) for w in range(a, b)} for d, h, a, b in zip(runs.d, runs.h, runs.start, runs.stop, strict=True)
+        ]
+        want = [i for i, held in enumerate(voxels) if held & set(map(tuple, points.tolist()))]
+        assert runs.holding(points).tolist() == want
+    assert find_runs(np.zeros((2, 3, 4), bool)).holding(np.array([[0, 0, 0]])).size == 0
+    assert find_runs(np.ones((2, 3, 4), bool)).holding(np.zeros((0, 3), np.int64)).size == 0
+
+
 def test_evenly_spaced_voxels_lie_in_the_mask() -> None:
     mask = noise((8, 9, 10), 0.3, 2)
     some = find_runs(mask).voxels(50)

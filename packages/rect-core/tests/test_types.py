@@ -23,6 +23,7 @@ from rect_core.types import (
     ManifestRow,
     MaskCrop,
     OperatingPoints,
+    OutlinePoints,
     PredictionRecord,
     Reasoning,
     ReasoningStep,
@@ -298,3 +299,18 @@ def test_the_public_names_of_rect_core_are_there() -> None:
     assert rect_core.__version__ == version("rect-core")
     with pytest.raises(AttributeError, match="module 'rect_core' has no attribute 'nothing'"):
         rect_core.nothing  # noqa: B018
+
+
+def test_outline_points_survive_their_file_and_wrong_ones_are_refused(tmp_path: Path) -> None:
+    value = OutlinePoints(findings=("lung_nodule", "consolidation"), peak=(0.0, 0.999998), fitted_on="here")
+    value.save(tmp_path / "points.json")
+    assert OutlinePoints.load(tmp_path / "points.json") == value
+    assert value.peaks == {"lung_nodule": 0.0, "consolidation": 0.999998}
+    with pytest.raises(ValueError, match="peak has 1 values for 5 findings"):
+        OutlinePoints(peak=(0.5,))
+    for wrong in (1.5, -0.1, float("nan")):
+        with pytest.raises(ValueError, match=f"peak {wrong} is not from 0 to 1: fit them again"):
+            OutlinePoints(findings=("lung_nodule",), peak=(wrong,))
+    OperatingPoints().save(tmp_path / "points.json")
+    with pytest.raises(KeyError, match="findings"):
+        OutlinePoints.load(tmp_path / "points.json")

@@ -14,7 +14,16 @@ from sklearn.isotonic import IsotonicRegression
 from rect_core.errors import DataError
 from rect_core.findings import LABELS
 from rect_core.types import OperatingPoints
-from rect_eval.calibration import METHODS, apply, fit, fit_thresholds, fit_with_warnings, logits_of
+from rect_eval.calibration import (
+    METHODS,
+    Outlines,
+    apply,
+    fit,
+    fit_peaks,
+    fit_thresholds,
+    fit_with_warnings,
+    logits_of,
+)
 from rect_eval.calibration.thresholds import cut_after
 from rect_eval.classification import ece, sensitivity_at_specificity, specificity, specificity_at_sensitivity
 from rect_eval.classification.crg import crg
@@ -282,3 +291,73 @@ def test_all_eighteen_labels_are_the_default() -> None:
     rng = np.random.default_rng(0)
     labels, logits = (rng.random((50, 18)) < 0.5).astype(float), rng.normal(size=(50, 18))
     assert fit(labels, logits, method="platt").labels == LABELS
+
+
+def outlines(seed: int, n: int = 30) -> list[Outlines | None]:
+    """Lesions of cases of which two in three have something drawn; peaks repeat within and between cases."""
+    rng = np.random.default_rng(seed)
+    found: list[Outlines | None] = [None]
+    for _ in range(n):
+        size = rng.integers(1, 50, rng.integers(0, 5))
+        truth = int(rng.integers(0, 3)) * 40
+        hit = np.minimum(rng.integers(0, 20, len(size)), size) * (truth > 0)
+        found.append(Outlines(truth, size, hit, rng.integers(50, 60, len(size)) / 60))
+    return found
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 10_000), st.booleans())
+def test_a_peak_has_the_highest_mean_dice_where_something_is_drawn_or_outlined(seed: int, alone: bool) -> None:
+    cases = outlines(seed)
+    patients = np.arange(len(cases)) // (1 if alone else 3)
+    weight = 1 / np.bincount(patients)[patients]
+
+    def score(peak: float) -> float:
+        dice, weights = [], []
+        for one, w in zip(cases, weight, strict=True):
+            if one is None:
+                continue
+            kept = one.peak >= peak
+            if one.truth or kept.any():
+                dice.append(2 * one.hit[kept].sum() / (one.size[kept].sum() + one.truth))
+                weights.append(w)
+        return float(np.average(dice, weights=weights))
+
+    points, warnings = fit_peaks({"lung_nodule": cases}, patients=patients, fitted_on="here")
+    assert warnings == ()
+    assert points.fitted_on == f"here: {len(cases)} cases of {patients.max() + 1} patients."
+    values = sorted({float(p) for one in cases if one for p in one.peak})
+    assert score(points.peak[0]) == pytest.approx(max(map(score, values)))
+    assert not [p for p in values if p > points.peak[0] and score(p) >= score(points.peak[0]) + 1e-12]
+    assert points.peak[0] not in values, "half way to the next one, so that rounding moves nothing over it"
+
+
+def test_findings_that_cannot_be_fitted_let_every_lesion_count_and_are_named() -> None:
+    none, some = np.zeros(0, np.int64), np.array([8])
+    cases = {
+        "lung_nodule": [Outlines(5, some, np.array([4]), np.array([0.9])), None],
+        "consolidation": [Outlines(0, some, np.array([0]), np.array([0.9])), None],
+        "pleural_effusion": [Outlines(5, some, np.array([0]), np.array([0.9])), Outlines(3, none, none, np.zeros(0))],
+        "pericardial_effusion": [None, None],
+    }
+    points, warnings = fit_peaks(cases, patients=np.arange(2))
+    assert points.peak == (0.45, 0.0, 0.0, 0.0)
+    assert warnings == (
+        "Not fitted: consolidation, pericardial effusion (drawn in no case).",
+        "Not fitted: pleural effusion (no outline meets what is drawn).",
+    )
+    assert points.fitted_on.endswith(warnings[1])
+    with pytest.raises(DataError, match="no case to fit"):
+        fit_peaks({"lung_nodule": []}, patients=np.arange(0))
+
+
+def test_a_thousand_cases_with_thousands_of_peaks_are_fitted_as_well_by_a_thousand_cuts() -> None:
+    rng = np.random.default_rng(0)
+    size = np.full(8, 10)
+    good = rng.random(1000) < 0.3
+    peaks = rng.random((1000, 8)) * 0.9
+    peaks[good, 0] = 0.9 + 0.1 * rng.random(good.sum())
+    hits = 10 * (np.arange(8) == 0) * good[:, None]
+    cases = [Outlines(10 * int(g), size, hit, peak) for g, hit, peak in zip(good, hits, peaks, strict=True)]
+    points, _ = fit_peaks({"lung_nodule": cases}, patients=np.arange(1000))
+    assert points.peak[0] == pytest.approx(0.9, abs=0.01)

@@ -1,6 +1,7 @@
 """One real CT through `localize`, with untrained weights of toy size."""
 
 import importlib.util
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,9 +13,10 @@ from rect_core.anatomy import regions
 from rect_core.findings import LOCALIZED, REGIONS
 from rect_core.preprocess import GridConfig
 from rect_core.read import read_volume
+from rect_core.types import OutlinePoints
 from rect_core.volume import Volume
 from rect_encoder import EncoderConfig, VisionEncoder
-from rect_localizer import Localizer, LocalizerConfig, localize
+from rect_localizer import Localizer, LocalizerConfig, localize, outline_points
 
 GRID = GridConfig(shape=(24, 64, 64), spacing_mm=(13.0, 6.0, 6.0))
 ENCODER = EncoderConfig(dim=24, depth=1, heads=2, patch=(4, 8, 8), grid=GRID)
@@ -89,3 +91,18 @@ def test_another_encoder_is_refused(chest: Volume, weights: Path) -> None:
     other = VisionEncoder.untrained(replace(ENCODER, depth=2))
     with pytest.raises(ValueError, match=r"tokens come from encoder .* but the head was trained on"):
         localize(chest, model=weights / "localizer", encoder=other)
+
+
+def test_operating_points_beside_the_weights_are_applied(chest: Volume, weights: Path, tmp_path: Path) -> None:
+    model = Localizer.from_pretrained(weights / "localizer")
+    with torch.no_grad():
+        model.unet.head.prior.add_(4.4)
+    model.save_pretrained(tmp_path / "localizer", weights_status="untrained")
+    shutil.copytree(weights / "encoder", tmp_path / "encoder")
+    every = localize(chest, model=tmp_path / "localizer")
+    peak = tuple(0.0 if name == "pleural_effusion" else 1.0 for name in LOCALIZED)
+    OutlinePoints(peak=peak).save(tmp_path / "localizer" / "operating_points.json")
+    assert outline_points(Localizer.from_pretrained(tmp_path / "localizer")) == OutlinePoints(peak=peak)
+    found = localize(chest, model=tmp_path / "localizer")
+    assert found.items == every.of("pleural_effusion") != every.items
+    assert localize(chest, model=tmp_path / "localizer", threshold=0.5).items == every.items

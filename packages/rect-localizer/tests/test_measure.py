@@ -8,12 +8,17 @@ from functools import reduce
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import ndimage
 
 from rect_core.anatomy import RegionMap
 from rect_core.errors import ScanError
 from rect_core.geometry import HOUSE, parse_axes, turn, turn_affine
+from rect_core.measure import crop_of, instances
+from rect_core.measure.components import find_runs
 from rect_core.preprocess import Frame, GridConfig, Preprocess
-from rect_core.types import Lesion, Lesions
+from rect_core.types import Lesion, Lesions, OutlinePoints
 from rect_core.volume import StoredGrid, Volume
 from rect_localizer import lesions as lesions_module
 from rect_localizer.lesions import measure
@@ -202,3 +207,63 @@ def test_undefined_probabilities_and_senseless_questions_are_refused(make_scan: 
     for threshold in (0.0, 1.0):
         with pytest.raises(ValueError, match=f"threshold {threshold}"):
             measure(prob, *place, findings=("lung_nodule",), threshold=threshold)
+
+
+TWO = ("lung_nodule", "consolidation")
+
+
+def points(nodule: float, consolidation: float) -> OutlinePoints:
+    return OutlinePoints(findings=TWO, peak=(nodule, consolidation))
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 10_000), st.sampled_from([0.3, 0.5]), st.floats(0.55, 1.0))
+def test_what_counts_is_what_hysteresis_thresholding_keeps(seed: int, threshold: float, peak: float) -> None:
+    map_ = np.random.default_rng(seed).random((4, 7, 6)) ** 2
+    low, high = map_ >= threshold, map_ >= peak
+    runs = find_runs(low)
+    ids, _ = instances(runs, (4, 7, 6), 0, 255, seeds=runs.holding(np.argwhere(high)))
+    want = ndimage.binary_propagation(high, np.ones((3, 3, 3)), mask=low)
+    assert np.array_equal(crop_of(low, runs, ids, (0, 0, 0), (4, 7, 6)).dense() > 0, want)
+    assert sorted(set(ids.tolist()) - {0}) == list(range(1, ids.max(initial=0) + 1))
+
+
+@pytest.mark.parametrize("axes", AXES)
+def test_a_lesion_below_its_findings_peak_does_not_count_in_any_orientation(make_scan: MakeScan, axes: str) -> None:
+    scan = make_scan(axes, (3.0, 1.7, 1.3))
+    faint, clear = (scan.frame.soften(scan.inside(ball((x, 0.0, 0.0), 24.0))) for x in (50.0, -50.0))
+    prob = torch.maximum(0.8 * faint, clear)[None].expand(2, -1, -1, -1)
+    found = measure(prob, scan.frame, scan.volume, scan.regions, findings=TWO, points=points(0.9, 0.7))
+    assert [(x.finding, x.side) for x in found.of("lung_nodule")] == [("lung_nodule", "left")]
+    assert sorted(x.side for x in found.of("consolidation")) == ["left", "right"]
+    assert found.items[0].centroid_ras_mm[0] == pytest.approx(-50.0, abs=0.5)
+    assert np.bincount(found.crops["lung_nodule"].dense().ravel())[1:].tolist() == [found.items[0].voxels]
+
+
+def test_a_kept_lesion_is_the_same_with_and_without_its_neighbour(make_scan: MakeScan) -> None:
+    scan = make_scan()
+    faint, clear = (scan.frame.soften(scan.inside(ball((x, 0.0, 0.0), 20.0))) for x in (60.0, 34.0))
+    prob, alone = torch.maximum(0.8 * faint, clear)[None], clear[None]
+    cut = OutlinePoints(findings=TWO[:1], peak=(0.95,))
+    one, same = (measure(p, scan.frame, scan.volume, scan.regions, findings=TWO[:1], points=cut) for p in (prob, alone))
+    assert one.items == same.items
+    assert len(measure(prob, scan.frame, scan.volume, scan.regions, findings=TWO[:1])) == 2
+
+
+def test_a_threshold_of_the_caller_lets_every_lesion_count(make_scan: MakeScan) -> None:
+    scan = make_scan()
+    prob = 0.8 * scan.frame.soften(scan.inside(ball((50.0, 0.0, 0.0), 20.0)))[None].expand(2, -1, -1, -1)
+    cuts = points(0.9, 0.9)
+
+    def found(threshold: float | None) -> int:
+        lesions = measure(prob, scan.frame, scan.volume, scan.regions, findings=TWO, threshold=threshold, points=cuts)
+        return len(lesions)
+
+    assert (found(None), found(0.5), found(0.3)) == (0, 2, 2)
+
+
+def test_points_of_other_findings_are_refused(make_scan: MakeScan) -> None:
+    scan = make_scan()
+    prob = scan.frame.soften(scan.inside(ball((50.0, 0.0, 0.0), 20.0)))[None]
+    with pytest.raises(ValueError, match="operating points are for the findings"):
+        measure(prob, scan.frame, scan.volume, scan.regions, findings=("lung_nodule",), points=points(0.9, 0.9))

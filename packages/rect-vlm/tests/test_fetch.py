@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from rect_core.errors import ScanError
+from rect_core.types import OutlinePoints
 from rect_vlm import ReCTVLM
 from rect_vlm.fetch import fetch, held_in
 
@@ -13,7 +14,9 @@ from rect_vlm.fetch import fetch, held_in
 def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A whole model."""
     folder = tmp_path_factory.mktemp("weights") / "whole"
-    ReCTVLM.untrained("tiny").save_pretrained(folder, weights_status="untrained")
+    model = ReCTVLM.untrained("tiny")
+    model.outline_points = OutlinePoints(peak=(0.6, 0.7, 0.8, 0.9, 1.0))
+    model.save_pretrained(folder, weights_status="untrained")
     return folder
 
 
@@ -21,6 +24,7 @@ def test_a_whole_model_a_part_of_it_and_a_single_component_can_be_fetched(weight
     (weights / "encoder" / "notes.txt").write_text("not weights")
     seals = fetch(weights, tmp_path / "all")
     assert seals == ReCTVLM.from_pretrained(tmp_path / "all").fingerprints
+    assert ReCTVLM.from_pretrained(tmp_path / "all").outline_points == OutlinePoints(peak=(0.6, 0.7, 0.8, 0.9, 1.0))
     assert not (tmp_path / "all" / "encoder" / "notes.txt").exists()
     assert fetch(weights, tmp_path / "part", ["classifier"]) == {"classifier": seals["classifier"]}
     assert held_in(weights / "localizer") == {"localizer": weights / "localizer"}

@@ -223,7 +223,7 @@ def test_cuts_of_a_wrong_type_or_size_are_told() -> None:
     script = (
         "from rect_vlm.pipeline import Request\n"
         "nan = float('nan')\n"
-        "bad = [('localization_threshold', x) for x in (0, 1, nan, None, '0.5', True, {'lung_nodule': 0.5})]\n"
+        "bad = [('localization_threshold', x) for x in (0, 1, nan, '0.5', True, {'lung_nodule': 0.5})]\n"
         "bad += [('classification_threshold', x) for x in (nan, 2, True, [0.5] * 18, {'Lung nodule': 'x'})]\n"
         "for name, value in bad:\n"
         "    try:\n"

@@ -28,6 +28,21 @@ def test_they_are_synthetic_and_calibrated(tiny: ReCTVLM, found: Prediction) -> 
     assert tiny.points is not None
 
 
+def test_lesions_that_do_not_reach_their_peak_count_only_where_a_threshold_is_given(
+    tiny: ReCTVLM, found: Prediction, sample: Path, tmp_path: Path
+) -> None:
+    assert tiny.outline_points is not None
+    every = tiny.predict(sample, localization_threshold=0.5)
+    # the same lesions but for their numbers
+    counted, drawn = ({(x.finding, x.voxels, x.centroid_ras_mm) for x in one.lesions} for one in (found, every))
+    assert counted < drawn, "in a real chest some outlines are faint"
+    assert found.run["thresholds"]["localization_peaks"] == tiny.outline_points.peaks
+    assert every.run["thresholds"]["localization_peaks"] == {}
+    assert {one.run["thresholds"]["localization"] for one in (found, every)} == {0.5}
+    tiny.save_pretrained(tmp_path, weights_status="synthetic")
+    assert ReCTVLM.from_pretrained(tmp_path).outline_points == tiny.outline_points
+
+
 def test_the_command_takes_them_by_default_and_every_output_says_what_they_are(
     sample: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -1,25 +1,56 @@
-"""Calibration and cuts of a classifier, fitted on its run's validation split with rect-eval's methods."""
+"""Operating points of the heads, fitted on their run's validation split with rect-eval's methods."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Bool, Float
+from scipy import ndimage
+from torch import Tensor
 
 from rect_classifier import Classifier
-from rect_core.types import OperatingPoints
-from rect_data.dataset import CaseSampler, Loader, StoreDataset
+from rect_core.findings import LOCALIZED
+from rect_core.types import OperatingPoints, OutlinePoints
+from rect_data.dataset import Batch, CaseSampler, Loader, StoreDataset
 from rect_encoder import VisionEncoder
-from rect_eval.calibration import Fitted, fit_with_warnings
+from rect_eval.calibration import Outlines, fit_peaks, fit_with_warnings
+from rect_localizer import MIN_VOLUME_ML, THRESHOLD, Localizer
+
+
+class Fitted(NamedTuple):
+    """Operating points of the heads, None for one that is not there or of which the split knows nothing, and a sentence
+    for all that could not be fitted."""
+
+    scores: OperatingPoints | None
+    outlines: OutlinePoints | None
+    warnings: tuple[str, ...]
+
+
+class _Case(NamedTuple):
+    """What the heads say of one case: logits of the labels; for each finding what is outlined, None where nobody knows
+    the truth."""
+
+    patient: str
+    labels: Float[np.ndarray, " k"]
+    logits: Float[np.ndarray, " k"] | None
+    outlines: tuple[Outlines | None, ...]
 
 
 def calibrate(
-    encoder: VisionEncoder, classifier: Classifier, store: Path, split: str, *, batch_size: int = 8
-) -> Fitted | None:
-    """Platt scaling and cuts of every label; None where the split knows no label.
+    encoder: VisionEncoder,
+    classifier: Classifier | None,
+    localizer: Localizer | None,
+    store: Path,
+    split: str,
+    *,
+    batch_size: int = 8,
+) -> Fitted:
+    """Platt scaling and cuts of every label, and the peak of every finding.
 
-    The logits are computed as inference computes them, in float32 on the device of the weights, from the regions that
-    inference finds. Raises ValueError for a store on another grid, or without such cases.
+    All is computed as inference computes it, in float32 on the device of the weights, from the regions that inference
+    finds; outlines on the model grid. Raises ValueError for a store on another grid, or without such cases.
     """
     dataset = StoreDataset(store)
     if (has := dataset.reader.config.grid) != encoder.config.grid:
@@ -27,35 +58,65 @@ def calibrate(
             f"the store {store.name} lies on a grid of {has.shape} cells of {has.spacing_mm} mm, which is not the "
             "encoder's: give the one that the run was validated on"
         )
-    labels, logits, patients = _scores(encoder, classifier, dataset, split, batch_size)
-    if np.isnan(labels).all():
-        return None
-    return fit_with_warnings(
-        labels, logits, method="platt", patients=patients, fitted_on=f"store {store.absolute().name}, split {split}"
-    )
-
-
-def describe(points: OperatingPoints | None) -> str:
-    """One sentence about the calibration of weights."""
-    return f"Platt scaling and cuts, fitted on {points.fitted_on}" if points else "Not calibrated."
+    patient = {row.case_id: row.patient for row in dataset.rows}
+    loader = Loader(dataset, CaseSampler(dataset.rows, split=split, shuffle=False), batch_size=batch_size)
+    seen = [case for batch in loader for case in _look(encoder, classifier, localizer, batch, patient)]
+    patients = np.unique([case.patient for case in seen], return_inverse=True)[1].astype(np.int64)
+    labels = np.stack([case.labels for case in seen])
+    logits = np.stack([case.logits for case in seen if case.logits is not None] or [np.zeros(0)])
+    fitted_on = f"store {store.absolute().name}, split {split}"
+    scores = outlines = None
+    if classifier is not None and not np.isnan(labels).all():
+        scores = fit_with_warnings(labels, logits, method="platt", patients=patients, fitted_on=fitted_on)
+    if localizer is not None and any(one for case in seen for one in case.outlines):
+        by_finding = {name: [case.outlines[i] for case in seen] for i, name in enumerate(LOCALIZED)}
+        outlines = fit_peaks(by_finding, patients=patients, fitted_on=fitted_on)
+    warnings = tuple(warning for found in (scores, outlines) if found for warning in found.warnings)
+    return Fitted(scores and scores.points, outlines and outlines.points, warnings)
 
 
 @torch.no_grad()
-def _scores(
-    encoder: VisionEncoder, classifier: Classifier, dataset: StoreDataset, split: str, batch_size: int
-) -> tuple[Float[np.ndarray, "n k"], Float[np.ndarray, "n k"], Int64[np.ndarray, " n"]]:
-    """Labels, logits and the number of the patient of each case."""
-    device = next(encoder.parameters()).device
-    sampler = CaseSampler(dataset.rows, split=split, shuffle=False)
-    labels: list[Float[np.ndarray, "b k"]] = []
-    logits: list[Float[np.ndarray, "b k"]] = []
-    ids: list[str] = []
-    for batch in Loader(dataset, sampler, batch_size=batch_size):
-        seen = batch.to(device)
-        found = classifier(encoder(seen.voxels, seen.regions, seen.valid))
-        logits.append(found.double().cpu().numpy())
-        labels.append(batch.labels.double().numpy())
-        ids += batch.case_ids
-    patient = {row.case_id: row.patient for row in dataset.rows}
-    codes = np.unique([patient[case] for case in ids], return_inverse=True)[1].astype(np.int64)
-    return np.concatenate(labels), np.concatenate(logits), codes
+def _look(
+    encoder: VisionEncoder,
+    classifier: Classifier | None,
+    localizer: Localizer | None,
+    batch: Batch,
+    patient: Mapping[str, str],
+) -> list[_Case]:
+    seen = batch.to(next(encoder.parameters()).device)
+    tokens = encoder(seen.voxels, seen.regions, seen.valid)
+    logits = None if classifier is None else classifier(tokens).double().cpu().numpy()
+    prob = None if localizer is None else localizer(seen.voxels, tokens).float().sigmoid().cpu()
+    return [
+        _Case(
+            patient=patient[case_id],
+            labels=batch.labels[i].double().numpy(),
+            logits=None if logits is None else logits[i],
+            outlines=() if localizer is None or prob is None else _outlines(localizer, prob[i], batch, i),
+        )
+        for i, case_id in enumerate(batch.case_ids)
+    ]
+
+
+def _outlines(
+    localizer: Localizer, prob: Float[Tensor, "f d h w"], batch: Batch, number: int
+) -> tuple[Outlines | None, ...]:
+    """What is outlined of each finding, but for what `measure` drops as too small."""
+    cell_ml = float(np.prod(localizer.config.grid.spacing_mm)) / 1000
+    return tuple(
+        _of_finding(prob[i], (batch.lesions[number, i] > 0).numpy(), MIN_VOLUME_ML[name] / cell_ml)
+        if batch.lesions_known[number, i]
+        else None
+        for i, name in enumerate(localizer.config.findings)
+    )
+
+
+def _of_finding(prob: Float[Tensor, "d h w"], truth: Bool[np.ndarray, "d h w"], least: float) -> Outlines:
+    """Components (26 neighbours) of at least so many cells."""
+    cells = prob.numpy()
+    labels, n = ndimage.label(cells >= np.float32(THRESHOLD), np.ones((3, 3, 3)))
+    peak = np.array(ndimage.maximum(cells, labels, np.arange(1, n + 1)), np.float64).reshape(n)
+    size = np.bincount(labels.ravel(), minlength=n + 1)[1:]
+    hit = np.bincount(labels[truth], minlength=n + 1)[1:]
+    large = size >= least
+    return Outlines(int(truth.sum()), size[large], hit[large], peak[large])

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from math import isnan
 from typing import Final
 
-from rect_core.types import SYNTHETIC, OperatingPoints, WeightsStatus
-from rect_train.calibrate import describe
+from rect_core.types import SYNTHETIC, OperatingPoints, OutlinePoints, WeightsStatus
+from rect_train.calibrate import Fitted
 from rect_train.facts import Metric, RunFacts, command_without_folders, config_text
 
 CLINICAL: Final = "Trained on clinical data, whose licence applies to these weights; not for clinical use."
@@ -69,14 +69,24 @@ _KINDS: Final[Mapping[str, _Kind]] = {
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Export:
-    """What a card says of an export besides its run. fingerprints, parameters: of each component in it; calibration:
-    why there is none where points are None."""
+    """What a card says of an export besides its run. fingerprints, parameters: of each component in it; fitted: on this
+    split, None: not asked for."""
 
     status: WeightsStatus
     fingerprints: Mapping[str, str]
     parameters: Mapping[str, int]
-    points: OperatingPoints | None
-    calibration: str = ""
+    fitted: Fitted | None
+    split: str
+
+    @property
+    def scores(self) -> OperatingPoints | None:
+        """Of the classifier."""
+        return self.fitted and self.fitted.scores
+
+    @property
+    def outlines(self) -> OutlinePoints | None:
+        """Of the localizer."""
+        return self.fitted and self.fitted.outlines
 
 
 def card(part: str, run: RunFacts, export: Export) -> str:
@@ -90,6 +100,7 @@ def card(part: str, run: RunFacts, export: Export) -> str:
         "Training": _training(run),
         "Metrics": _metrics(kind, run),
         **({"Calibration": _calibration(export)} if part in ("classifier", "whole") else {}),
+        **({"Peaks of outlines": _peaks(export)} if part in ("localizer", "whole") else {}),
         "Fingerprints": _fingerprints(part, export),
     }
     text = "\n\n".join(f"## {heading}\n\n{body}" for heading, body in sections.items())
@@ -197,13 +208,32 @@ def _row(metric: Metric) -> str:
 
 
 def _calibration(export: Export) -> str:
-    if export.points is None:
-        return f"{describe(None)} {export.calibration}".strip()
-    cuts = ", ".join(f"`{name}`" for name in export.points.thresholds)
+    if (points := export.scores) is None:
+        return f"Not calibrated. {_why(export, 'label')}"
+    cuts = ", ".join(f"`{name}`" for name in points.thresholds)
     return (
-        f"{describe(export.points)}\n\nIn `operating_points.json`; cuts for {cuts}, of which `f1` decides unless "
-        "another is asked for. Score them on other patients than those that they were fitted on."
+        f"Platt scaling and cuts, fitted on {points.fitted_on}\n\nIn `operating_points.json`; cuts for {cuts}, of "
+        "which `f1` decides unless another is asked for. Score them on other patients than those that they were fitted "
+        "on."
     )
+
+
+def _peaks(export: Export) -> str:
+    if (points := export.outlines) is None:
+        return f"Every lesion from a probability of 0.5 on counts. {_why(export, 'mask')}"
+    rows = "\n".join(f"| {name.replace('_', ' ')} | {peak:.6f} |" for name, peak in points.peaks.items())
+    return (
+        "A lesion is outlined from a probability of 0.5 on and counts where it somewhere reaches the peak of its "
+        f"finding, fitted on {points.fitted_on}\n\n| finding | peak |\n|---|---|\n{rows}\n\nIn "
+        "`operating_points.json`; a threshold of your own lets every lesion count."
+    )
+
+
+def _why(export: Export, what: str) -> str:
+    """Why there are no operating points."""
+    if export.fitted is None:
+        return "Its operating points were not asked for."
+    return f"Split `{export.split}` of its store has no known {what}."
 
 
 def _fingerprints(part: str, export: Export) -> str:

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import torch
 
-from rect_classifier import POINTS_FILE, Classifier
+from rect_classifier import Classifier
 from rect_core.folders import whole_folder
-from rect_core.published import CARD_NAME
-from rect_core.types import OperatingPoints, WeightsStatus
+from rect_core.published import CARD_NAME, POINTS_NAME
+from rect_core.types import WeightsStatus
 from rect_data.store.layout import SETTINGS
 from rect_encoder import VisionEncoder
 from rect_localizer import Localizer
-from rect_train.calibrate import calibrate
+from rect_train.calibrate import Fitted, calibrate
 from rect_train.card import Export, card
 from rect_train.facts import RunFacts, facts_of
 from rect_train.run import config_of
@@ -40,7 +40,7 @@ def export(
     three. weights_status: needed where the run's config does not say what its scans are, refused where it says
     otherwise. checkpoint: "best", "last" or a name. dtype: float32, or bfloat16 for files half as large, whose
     operating points are those of the rounded weights. store: where the run's store is now (default: where it was);
-    calibrated: fit the classifier's operating points on its validation split; say: is told what could not be fitted.
+    calibrated: fit the heads' operating points on its validation split; say: is told what could not be fitted.
     Raises ValueError.
     """
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
@@ -51,16 +51,14 @@ def export(
         module.to(dtype).float()
     status = status_of(trained.origins, weights_status)
     store = store or config.data.store
-    points, why = None, "Its operating points were not asked for."
-    if calibrated and trained.classifier is not None:
-        points, why = _points(trained.encoder, trained.classifier, store, config.data.valid, say)
+    fitted = _fitted(trained, store, config.data.valid, say) if calibrated else None
     modules = _sealed(trained)
     said = Export(
         status=status,
         fingerprints={part: module.fingerprint for part, module in modules.items()},
         parameters={part: sum(p.numel() for p in module.parameters()) for part, module in modules.items()},
-        points=points,
-        calibration=why,
+        fitted=fitted,
+        split=config.data.valid,
     )
     facts = facts_of(run, trained.name.rpartition("/")[2], store)
     for module in modules.values():
@@ -73,28 +71,31 @@ def export(
 def _write(folder: Path, modules: Modules, facts: RunFacts, said: Export) -> None:
     for part, module in modules.items():
         module.save_pretrained(folder / part, weights_status=said.status, card=card(part, facts, said))
-    if said.points is not None:
-        said.points.save(folder / "classifier" / POINTS_FILE)
+    if said.scores:
+        said.scores.save(folder / "classifier" / POINTS_NAME)
+    if said.outlines:
+        said.outlines.save(folder / "localizer" / POINTS_NAME)
     if len(modules) == 3:
         (folder / CARD_NAME).write_text(card("whole", facts, said), encoding="utf-8")
 
 
-def _points(
-    encoder: VisionEncoder, classifier: Classifier, store: Path, split: str, say: Callable[[str], None]
-) -> tuple[OperatingPoints | None, str]:
-    """Operating points, or why there are none."""
+def _fitted(trained: Trained, store: Path, split: str, say: Callable[[str], None]) -> Fitted | None:
+    """Operating points of the heads; None where there is no head."""
+    if trained.classifier is None and trained.localizer is None:
+        return None
     if not (store / SETTINGS).is_file():
         raise ValueError(
-            f"the store {store.name}, whose split {split!r} calibrates the classifier, is not there: give --store "
-            "STORE, or --no-calibration"
+            f"the store {store.name}, whose split {split!r} calibrates the heads, is not there: give --store STORE, or "
+            "--no-calibration"
         )
-    fitted = calibrate(encoder, classifier, store, split)
-    if fitted is None:
+    fitted = calibrate(trained.encoder, trained.classifier, trained.localizer, store, split)
+    if trained.classifier is not None and fitted.scores is None:
         say(f"not calibrated: split {split} has no known label")
-        return None, f"Split `{split}` of its store has no known label."
+    if trained.localizer is not None and fitted.outlines is None:
+        say(f"no peaks: split {split} has no known mask")
     for warning in fitted.warnings:
         say(f"calibration: {warning}")
-    return fitted.points, ""
+    return fitted
 
 
 def status_of(origins: Collection[str], given: WeightsStatus | None) -> WeightsStatus:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from rect_classifier import POINTS_FILE, Classifier
-from rect_core.published import CARD_NAME, CONFIG_NAME, WEIGHTS_NAME
+from rect_classifier import Classifier
+from rect_core.published import CARD_NAME, CONFIG_NAME, POINTS_NAME, WEIGHTS_NAME
 from rect_encoder import VisionEncoder
 from rect_localizer import Localizer
 
@@ -15,7 +15,7 @@ PARTS: Final = ("encoder", "classifier", "localizer", "reporter")
 WHOLE: Final = ("encoder", "classifier", "localizer")
 """What `ReCTVLM.from_pretrained` needs."""
 
-_FILES: Final = (CARD_NAME, CONFIG_NAME, WEIGHTS_NAME, POINTS_FILE)
+_FILES: Final = (CARD_NAME, CONFIG_NAME, WEIGHTS_NAME, POINTS_NAME)
 _ENCODER: Final = "../encoder"
 
 Content = Path | bytes

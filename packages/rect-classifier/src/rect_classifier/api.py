@@ -7,11 +7,9 @@ import torch
 
 from rect_classifier.calibration import Threshold, to_scores
 from rect_classifier.model import Classifier
+from rect_core.published import POINTS_NAME
 from rect_core.types import FindingScores, OperatingPoints
 from rect_encoder import VisionEncoder, encode
-
-POINTS_FILE = "operating_points.json"
-"""Lies beside the weights where operating points have been fitted."""
 
 
 @torch.no_grad()
@@ -38,5 +36,5 @@ def classify(
 
 def operating_points(head: Classifier) -> OperatingPoints | None:
     """What was fitted for a head and lies beside its weights; None for one without, or that came from no folder."""
-    path = head.origin / POINTS_FILE if head.origin else None
+    path = head.origin / POINTS_NAME if head.origin else None
     return OperatingPoints.load(path) if path and path.is_file() else None

@@ -24,6 +24,9 @@ from rect_core.types.prediction import SYNTHETIC, WeightsStatus
 
 FORMAT = 1
 CONFIG_NAME, WEIGHTS_NAME, CARD_NAME = "config.json", "model.safetensors", "README.md"
+POINTS_NAME = "operating_points.json"
+"""Lies beside the weights of a head whose operating points have been fitted."""
+
 _KEYS = ("class", "format", "rect_version", "weights_status", "fingerprint", "config")
 Shapes: TypeAlias = Mapping[str, tuple[int, ...]]
 

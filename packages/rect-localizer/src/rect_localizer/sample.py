@@ -1,4 +1,4 @@
-"""Probabilities at chosen voxels of a scan, as `Frame.restore` sees them, without a map of the whole scan."""
+"""Probabilities at chosen voxels of a scan, and voxels of chosen probabilities, without a map of the whole scan."""
 
 import numpy as np
 from einops import einsum
@@ -9,7 +9,8 @@ from rect_core.preprocess import Frame
 
 
 def sample(soft: Float[Tensor, "gd gh gw"], frame: Frame, points: Int64[np.ndarray, "n 3"]) -> Float[np.ndarray, " n"]:
-    """Values 0..1 of a soft map at (d, h, w) voxels of the scan; they must lie inside the grid."""
+    """Values 0..1 of a soft map at (d, h, w) voxels of the scan, as `Frame.restore` sees them; they must lie inside the
+    grid."""
     valid = tuple(slice(*r) for r in frame.valid)
     cells = soft.detach()[valid].float().cpu().numpy()
     (d, d_weight), (h, h_weight), (w, w_weight) = (
@@ -18,6 +19,13 @@ def sample(soft: Float[Tensor, "gd gh gw"], frame: Frame, points: Int64[np.ndarr
     values = cells[d[:, :, None, None], h[:, None, :, None], w[:, None, None, :]].astype(np.float64)
     mixed = einsum(values, d_weight, h_weight, w_weight, "n i j k, n i, n j, n k -> n")
     return np.asarray(np.clip(mixed, 0.0, 1.0), np.float64)
+
+
+def reaching(soft: Float[Tensor, "gd gh gw"], frame: Frame, peak: float) -> Int64[np.ndarray, "n 3"]:
+    """The (d, h, w) voxels of the scan that are nearest to the centres of the cells that reach a peak."""
+    cells = soft.detach()[tuple(slice(*r) for r in frame.valid)].float().cpu().numpy()
+    found = np.nonzero(cells >= np.float32(peak))
+    return np.stack([axis.nearest_voxels()[i] for axis, i in zip(frame.axes, found, strict=True)], -1)
 
 
 def _near(

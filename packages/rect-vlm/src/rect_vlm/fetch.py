@@ -5,10 +5,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from rect_classifier import POINTS_FILE, Classifier
+from rect_classifier import Classifier
 from rect_core.errors import ScanError
 from rect_core.folders import check_place, whole_folder
-from rect_core.published import CARD_NAME, CONFIG_NAME, WEIGHTS_NAME
+from rect_core.published import CARD_NAME, CONFIG_NAME, POINTS_NAME, WEIGHTS_NAME
 from rect_core.sources import source_folder
 from rect_encoder import VisionEncoder
 from rect_localizer import Localizer
@@ -21,7 +21,7 @@ CLASSES: Final[Mapping[str, type[VisionEncoder] | type[Classifier] | type[Locali
 WHOLE: Final = ("encoder", "classifier", "localizer")
 """What `ReCTVLM.from_pretrained` needs."""
 
-_FILES: Final = (CARD_NAME, CONFIG_NAME, WEIGHTS_NAME, POINTS_FILE)
+_FILES: Final = (CARD_NAME, CONFIG_NAME, WEIGHTS_NAME, POINTS_NAME)
 
 
 def fetch(

@@ -7,12 +7,13 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Shaped
 
-from rect_classifier import POINTS_FILE, Classifier, Threshold, operating_points
+from rect_classifier import Classifier, Threshold, operating_points
 from rect_core.errors import ScanError
+from rect_core.published import POINTS_NAME
 from rect_core.sources import resolve_source
-from rect_core.types import FindingScores, OperatingPoints, Report, WeightsStatus
+from rect_core.types import FindingScores, OperatingPoints, OutlinePoints, Report, WeightsStatus
 from rect_encoder import VisionEncoder
-from rect_localizer import Localizer
+from rect_localizer import Localizer, outline_points
 from rect_vlm.pipeline import Request, run
 from rect_vlm.prediction import Prediction
 from rect_vlm.presets import PRESETS
@@ -44,6 +45,7 @@ class ReCTVLM:
         *,
         name: str = "",
         points: OperatingPoints | None = None,
+        outline_points: OutlinePoints | None = None,
     ) -> None:
         for head in (classifier, localizer):
             wanted = head.config.encoder_fingerprint
@@ -57,6 +59,7 @@ class ReCTVLM:
         self.localizer = localizer.eval()
         self.name = name
         self.points = points
+        self.outline_points = outline_points
 
     @classmethod
     def from_pretrained(
@@ -71,12 +74,14 @@ class ReCTVLM:
             return cls.untrained(str(source).removeprefix("untrained:"))
         whole = resolve_source(source, revision=revision, local_files_only=local_files_only)
         classifier = Classifier.from_pretrained(whole / "classifier")
+        localizer = Localizer.from_pretrained(whole / "localizer")
         return cls(
             VisionEncoder.from_pretrained(whole / "encoder"),
             classifier,
-            Localizer.from_pretrained(whole / "localizer"),
+            localizer,
             name=Path(source).name,
             points=operating_points(classifier),
+            outline_points=outline_points(localizer),
         )
 
     @classmethod
@@ -96,8 +101,9 @@ class ReCTVLM:
         """Writes encoder/, classifier/ and localizer/ below a folder that `from_pretrained` reads."""
         for part, module in self.modules.items():
             module.save_pretrained(Path(folder) / part, weights_status=weights_status)
-        if self.points:
-            self.points.save(Path(folder) / "classifier" / POINTS_FILE)
+        for part, points in (("classifier", self.points), ("localizer", self.outline_points)):
+            if points:
+                points.save(Path(folder) / part / POINTS_NAME)
 
     @property
     def weights_status(self) -> WeightsStatus:
@@ -137,15 +143,15 @@ class ReCTVLM:
         case_id: str | None = None,
         generate_report: bool = True,
         classification_threshold: Threshold | None = None,
-        localization_threshold: float = 0.5,
+        localization_threshold: float | None = None,
         allow_tilt: bool = False,
     ) -> Prediction:
         """Everything about one scan.
 
         scan (or ct_volume): a path, DICOM folder, Volume, nibabel image, or an array with affine= (or spacing_mm= and
         axes=). segmentation_mask: a map of the 20 regions or of TotalSegmentator's classes on the scan's own voxels;
-        without it the regions are found classically. classification_threshold: None uses the weights' operating
-        points (0.5 where there are none). Raises ScanError when the scan is refused.
+        without it the regions are found classically. classification_threshold, localization_threshold: None uses the
+        weights' operating points (0.5 where there are none). Raises ScanError when the scan is refused.
         """
         if (scan is None) == (ct_volume is None):
             raise ScanError("file", "predict needs one scan: give scan= or ct_volume=, not both and not neither")
@@ -173,7 +179,7 @@ class ReCTVLM:
         return run(self, request, tasks=("classification",)).classification
 
     def localize_lesions(
-        self, scan: Any, segmentation_mask: Any = None, *, threshold: float = 0.5, affine: Any = None
+        self, scan: Any, segmentation_mask: Any = None, *, threshold: float | None = None, affine: Any = None
     ) -> dict[str, Bool[np.ndarray, "i j k"]]:
         """Finding -> boolean mask in the scan's own axes."""
         request = Request(

@@ -47,13 +47,13 @@ class Request:
     case_id: str | None = None
     report: bool = True
     classification_threshold: Threshold | None = None
-    localization_threshold: float = 0.5
+    localization_threshold: float | None = None
     allow_tilt: bool = False
     prompting: Prompting | None = None
 
     def __post_init__(self) -> None:
         cut = self.localization_threshold
-        if not _is_number(cut) or not 0.0 < cut < 1.0:
+        if cut is not None and not (_is_number(cut) and 0.0 < cut < 1.0):
             raise ValueError(f"localization_threshold {cut!r} is not between 0 and 1: give one number such as 0.5")
         given: Any = self.classification_threshold
         # None and the name of an objective are the classifier's to judge
@@ -122,7 +122,7 @@ def conclude(
     with clock.stage("localize"):
         prob = _prob_maps(model, seen, request, asked="localization" in tasks)
     with clock.stage("measure"):
-        lesions = _lesions(prob, seen, request)
+        lesions = _lesions(model, prob, seen, request)
     record = PredictionRecord(
         case_id=seen.volume.case_id,
         weights_status=model.weights_status,
@@ -200,12 +200,18 @@ def _prob_maps(model: "ReCTVLM", seen: Encoded, request: Request, *, asked: bool
     return torch.sigmoid(logits[0].float()).cpu()
 
 
-def _lesions(prob: Float[Tensor, "k d h w"], seen: Encoded, request: Request) -> Lesions:
+def _lesions(model: "ReCTVLM", prob: Float[Tensor, "k d h w"], seen: Encoded, request: Request) -> Lesions:
     if not prob.shape[0]:
         return Lesions(asked=(), items=())
-    asked = request.prompting.names if request.prompting else LOCALIZED
-    threshold = request.localization_threshold
-    return measure(prob, seen.item.frame, seen.volume, seen.regions, findings=asked, threshold=threshold)
+    return measure(
+        prob,
+        seen.item.frame,
+        seen.volume,
+        seen.regions,
+        findings=request.prompting.names if request.prompting else LOCALIZED,
+        threshold=request.localization_threshold,
+        points=None if request.prompting else model.outline_points,
+    )
 
 
 def _report(record: PredictionRecord, item: ModelInput) -> Report:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from rect_core.findings import REGIONS
+from rect_localizer import THRESHOLD
 
 if TYPE_CHECKING:
     from rect_vlm.model import ReCTVLM
@@ -25,7 +26,8 @@ def versions() -> dict[str, str]:
 def describe_run(model: "ReCTVLM", seen: "Encoded", request: "Request", seconds: Mapping[str, float]) -> dict[str, Any]:
     """The dict that run.json holds."""
     volume, frame = seen.volume, seen.item.frame
-    threshold = request.classification_threshold
+    threshold, cut = request.classification_threshold, request.localization_threshold
+    points = None if request.prompting or cut is not None else model.outline_points
     return {
         "schema_version": 1,
         "case_id": volume.case_id,
@@ -52,7 +54,8 @@ def describe_run(model: "ReCTVLM", seen: "Encoded", request: "Request", seconds:
         },
         "thresholds": {
             "classification": dict(threshold) if isinstance(threshold, Mapping) else threshold,
-            "localization": request.localization_threshold,
+            "localization": THRESHOLD if cut is None else cut,
+            "localization_peaks": points.peaks if points else {},
         },
         "seconds": dict(seconds),
         "checks": [asdict(check) for check in seen.checks],

@@ -5,13 +5,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PredictSettings:
-    """model: folder, installed package, Hub id or untrained:<preset>; threshold: cut for all findings, or None for the
-    weights' operating points. A flag on the command line wins over the file."""
+    """model: folder, installed package, Hub id or untrained:<preset>; threshold: cut for all findings,
+    localization_threshold: for the masks, None for the weights' operating points. A flag on the command line wins over
+    the file."""
 
     model: str | None = None
     device: str = "auto"
     threshold: float | None = None
-    localization_threshold: float = 0.5
+    localization_threshold: float | None = None
     report: bool = True
     prob_maps: bool = False
 

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from rect_core.errors import DataError, ScanError
 from rect_core.masks import replacing
+from rect_core.types import OperatingPoints, OutlinePoints
 from rect_eval.output import write
 from rect_eval.run import Evaluation, Options
 from rect_eval.run import evaluate as score
@@ -133,25 +134,30 @@ def _scored(model: ReCTVLM, scans: Scans, out: Path, wanted: Wanted, *, failed: 
 
 def _fitted(model: ReCTVLM, wanted: Wanted) -> list[str]:
     """What must be known of operating points that may have been fitted on the very cases that are scored."""
-    if model.points is None or f"split {wanted.split}:" not in model.points.fitted_on:
-        return []
+    fitted = [("Calibration and cuts were", model.points), ("Peaks of outlines were", model.outline_points)]
     return [
-        f"Calibration and cuts were fitted on: {model.points.fitted_on} If that is this very data, every score that "
-        "rests on a probability or a decision is flattered."
+        f"{what} fitted on: {points.fitted_on} If that is this very data, every score that rests on {rests} is "
+        "flattered."
+        for (what, points), rests in zip(fitted, ("a probability or a decision", "an outline"), strict=True)
+        if points is not None and f"split {wanted.split}:" in points.fitted_on
     ]
 
 
 def _settings(model: ReCTVLM, scans: Scans, wanted: Wanted) -> dict[str, Any]:
     """What predictions depend on."""
-    points = "" if model.points is None else hashlib.sha256(json.dumps(asdict(model.points)).encode()).hexdigest()
     return {
         "fingerprints": model.fingerprints,
-        "operating_points": points,
+        "operating_points": _digest(model.points),
+        "outline_points": _digest(model.outline_points),
         "data": wanted.data,
         "split": wanted.split,
         "grid": scans.grid,
         "reports": wanted.reports,
     }
+
+
+def _digest(points: OperatingPoints | OutlinePoints | None) -> str:
+    return "" if points is None else hashlib.sha256(json.dumps(asdict(points)).encode()).hexdigest()
 
 
 def _claim(out: Path, settings: dict[str, Any], *, force: bool) -> None:

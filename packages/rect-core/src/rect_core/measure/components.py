@@ -42,6 +42,20 @@ class Runs:
         d, h, w = start
         return Runs(self.d + d, self.h + h, self.start + w, self.stop + w)
 
+    def holding(self, points: Int64[np.ndarray, "m 3"]) -> Int64[np.ndarray, " k"]:
+        """The runs that hold some of these (d, h, w) voxels, in order."""
+        if not len(self.d):
+            return np.zeros(0, np.int64)
+        _, h, w = (
+            max(int(part.max()), int(points[:, i].max(initial=0))) + 1
+            for i, part in enumerate((self.d, self.h, self.stop))
+        )
+        inside = points[(points >= 0).all(1)]
+        key = (inside[:, 0] * h + inside[:, 1]) * w + inside[:, 2]
+        row = (self.d * h + self.h) * w
+        run = np.searchsorted(row + self.start, key, side="right") - 1
+        return np.unique(run[(run >= 0) & (key < (row + self.stop)[run])])
+
     def voxels(self, most: int) -> Int64[np.ndarray, "m 3"]:
         """(d, h, w) of the voxels, or of `most` evenly spaced ones where there are more."""
         ends = np.cumsum(self.length)

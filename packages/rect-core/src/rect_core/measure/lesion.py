@@ -74,16 +74,24 @@ def measure_one(finding: str, number: int, runs: Runs, crop: MaskCrop, chest: Ch
 
 
 def instances(
-    runs: Runs, shape: tuple[int, int, int], least_voxels: float, most: int
+    runs: Runs,
+    shape: tuple[int, int, int],
+    least_voxels: float,
+    most: int,
+    *,
+    seeds: Int64[np.ndarray, " m"] | None = None,
 ) -> tuple[UInt8[np.ndarray, " n"], int]:
-    """The lesion of each run, from 1 (largest) up; 0 for components that are too small or beyond the first `most` (255
-    at most), and how many lie beyond."""
+    """The lesion of each run, from 1 (largest) up; 0 for components that are too small, without one of `seeds` (numbers
+    of runs; None: all count) or beyond the first `most` (255 at most), and how many lie beyond."""
     if not len(runs.d):
         return np.zeros(0, np.uint8), 0
     found = components(runs, shape)
-    kept = int((np.bincount(found, weights=runs.length) >= least_voxels).sum())
-    ids = np.where(found < min(kept, most), found + 1, 0).astype(np.uint8)
-    return ids, max(kept - most, 0)
+    kept = np.bincount(found, weights=runs.length) >= least_voxels
+    if seeds is not None:
+        kept &= np.bincount(found[seeds], minlength=len(kept)) > 0
+    number = np.where(kept, kept.cumsum(), 0)
+    ids = np.where(number <= most, number, 0)[found].astype(np.uint8)
+    return ids, max(int(kept.sum()) - most, 0)
 
 
 def crop_of(

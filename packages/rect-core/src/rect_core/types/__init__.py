@@ -2,6 +2,7 @@
 
 from rect_core.types.lesions import Lesion, Lesions, MaskCrop
 from rect_core.types.manifest import ManifestRow
+from rect_core.types.outlines import OutlinePoints
 from rect_core.types.prediction import SCHEMA_VERSION, SYNTHETIC, PredictionRecord, WeightsStatus
 from rect_core.types.report import Reasoning, ReasoningStep, Report, Sentence
 from rect_core.types.scores import FindingScores, OperatingPoints
@@ -16,6 +17,7 @@ __all__ = [
     "ManifestRow",
     "MaskCrop",
     "OperatingPoints",
+    "OutlinePoints",
     "PredictionRecord",
     "Reasoning",
     "ReasoningStep",

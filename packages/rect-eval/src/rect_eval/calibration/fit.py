@@ -14,6 +14,7 @@ from rect_eval.calibration.apply import apply, sigmoid
 from rect_eval.calibration.isotonic import Knots, isotonic
 from rect_eval.calibration.sigmoid import platt, temperature
 from rect_eval.calibration.thresholds import FIXED, PER_LABEL, label_cuts, pooled_cut
+from rect_eval.calibration.weights import patient_weights
 from rect_eval.classification.confusion import specificity
 from rect_eval.classification.ranking import SLACK
 
@@ -65,7 +66,7 @@ def fit_with_warnings(
     ValueError for an unknown method or other shapes; DataError for labels that are not 0, 1 or NaN, or no number.
     """
     _check(labels, logits, method, names)
-    weights = _weights(patients, len(labels))
+    weights = patient_weights(patients, len(labels))
     scale, bias = [1.0] * len(names), [0.0] * len(names)
     knots: dict[str, Knots] = {}
     reasons: dict[str, list[str]] = {}
@@ -119,14 +120,6 @@ def _unfit(labels: Float[np.ndarray, " n"], logits: Float[np.ndarray, " n"]) -> 
     if labels.min() == labels.max():
         return "only present" if labels[0] else "only absent"
     return "one score for all cases" if logits.min() == logits.max() else ""
-
-
-def _weights(patients: Int64[np.ndarray, " n"] | None, n: int) -> Float[np.ndarray, " n"]:
-    if patients is None:
-        return np.ones(n)
-    _, group, count = np.unique(patients, return_inverse=True, return_counts=True)
-    weights: Float[np.ndarray, " n"] = 1.0 / count[group]
-    return weights
 
 
 def _out_of_reach(

@@ -36,7 +36,9 @@ def add_parser(commands: Commands) -> None:
     command.add_argument(
         "--threshold", type=threshold, help="cut for all 18 findings (default: the weights' operating points)"
     )
-    command.add_argument("--localization-threshold", type=threshold, help="cut for the masks (default: 0.5)")
+    command.add_argument(
+        "--localization-threshold", type=threshold, help="cut for the masks (default: the weights' operating points)"
+    )
     command.add_argument("--no-report", dest="report", action="store_false", default=None, help="leave the report out")
     command.add_argument("--prob-maps", action="store_true", default=None, help="also write the masks' probabilities")
     command.add_argument("--anonymous-ids", action="store_true", help="name cases case-0001, ... instead of by file")

@@ -35,7 +35,9 @@ def add_parser(commands: Commands) -> None:
         "--threshold", type=threshold, help="cut for all findings (default: the weights' operating points)"
     )
     localize = _add(commands, "localize", _localize, "lesions and masks of the five findings, or of your own prompts")
-    localize.add_argument("--threshold", type=threshold, default=0.5, help="cut for the masks (default: 0.5)")
+    localize.add_argument(
+        "--threshold", type=threshold, help="cut for the masks (default: the weights' operating points)"
+    )
     localize.add_argument("--out", metavar="DIR", help="write the masks to DIR/<case_id>/")
     localize.add_argument("--force", action="store_true", help="replace masks that are there already")
     for command in (classify, localize):
@@ -120,7 +122,7 @@ def _each(
             allow_tilt=options.allow_tilt,
             prompting=prompting,
             classification_threshold=options.threshold if options.command == "classify" else None,
-            localization_threshold=options.threshold if options.command == "localize" else 0.5,
+            localization_threshold=options.threshold if options.command == "localize" else None,
         )
         try:
             results.append({"case_id": case.case_id, **options.room(model, request, options)})
