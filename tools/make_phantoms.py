@@ -13,7 +13,7 @@ from typing import Any
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from rect_core.findings import LABELS
-from rect_data.phantom.config import COARSEST_MM, PhantomConfig
+from rect_data.phantom.config import COARSEST_MM, PREVALENCE, PhantomConfig
 from rect_data.tree.make import make_tree, verify
 from rect_data.tree.sheet import contact_sheet
 
@@ -28,6 +28,9 @@ def parser() -> argparse.ArgumentParser:
     out.add_argument("--size", type=int, nargs=3, metavar=("D", "H", "W"), help="voxels (default: the field of view)")
     out.add_argument(
         "--spacing", type=float, nargs=3, default=COARSEST_MM, metavar=("D", "H", "W"), help="voxel size, mm"
+    )
+    out.add_argument(
+        "--prevalence", type=float, metavar="SHARE", help="of cases with each label (default: each as in CT-RATE)"
     )
     out.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes (default: one a core)")
     out.add_argument("--verify", action="store_true", help="also check every file against its checksum")
@@ -58,8 +61,12 @@ def main() -> int:
 
 
 def _make(options: argparse.Namespace) -> list[dict[str, Any]]:
+    shares = PREVALENCE if options.prevalence is None else dict.fromkeys(LABELS, options.prevalence)
     config = PhantomConfig(
-        seed=options.seed, size=tuple(options.size) if options.size else None, spacing_mm=tuple(options.spacing)
+        seed=options.seed,
+        size=tuple(options.size) if options.size else None,
+        spacing_mm=tuple(options.spacing),
+        prevalence=dict(shares),
     )
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     plain = not sys.stderr.isatty()

@@ -2,7 +2,7 @@
 # From nothing to weights: phantoms, their store, phases 1.1, 1.2 and 2, curves.html, weights/ for from_pretrained.
 # What is done is not done again, and a run that was killed goes on: call it again with the same arguments.
 # Usage: tools/train_on_phantoms.sh FOLDER TRAIN VALID CLS LOC JOINT [KEY=VALUE ...]
-# SPACING="D H W" before it: voxels of the phantoms in mm (default: 3 1.5 1.5).
+# PHANTOMS="OPTION ..." before it: of tools/make_phantoms.py, such as "--spacing 6 3 3".
 # TRAIN, VALID: phantoms. CLS, LOC, JOINT: epochs of phases 1.1, 1.2 (0: phase 2 begins from 1.1 alone) and 2; KEY=VALUE: of 2.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -21,10 +21,11 @@ run() { # NAME OPTION ...: a new run, or the rest of it
     tail -n 1 "$folder/$1/events.jsonl" | grep -q '"finished ' || { echo "$1 was stopped: call again to go on" >&2; exit 1; }
 }
 
+workers=$(nproc) # before OMP_NUM_THREADS, which nproc heeds
 export OMP_NUM_THREADS=1
 $bin/python tools/make_phantoms.py --out "$folder/phantoms" --train "$train" --valid "$valid" \
-    ${SPACING:+--spacing $SPACING} --workers "$(nproc)"
-$bin/python tools/prepare_ct_rate.py --root "$folder/phantoms" --output-dir "$folder/store" --workers "$(nproc)" \
+    ${PHANTOMS:-} --workers "$workers"
+$bin/python tools/prepare_ct_rate.py --root "$folder/phantoms" --output-dir "$folder/store" --workers "$workers" \
     --size 48 128 128 --spacing 6.5 3 3
 unset OMP_NUM_THREADS
 

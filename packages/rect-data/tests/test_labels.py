@@ -91,6 +91,8 @@ def test_streams_differ_by_purpose_and_repeat_by_seed() -> None:
         ({"spacing_mm": (3.0, float("nan"), 1.5)}, "between 0.5 and 12.0 mm"),
         ({"spacing_mm": (0.5, 0.5, 0.5), "size": (32, 32, 32)}, "422 million voxels, which takes 19 GB"),
         ({"prevalence": {"Lung nodule": 0.5}}, "each of the 18 labels once"),
+        ({"prevalence": dict.fromkeys(LABELS, 1.5)}, "prevalence 1.5: give a share between 0 and 1"),
+        ({"prevalence": dict.fromkeys(LABELS, float("nan"))}, "prevalence nan: give a share"),
     ],
 )
 def test_a_wrong_configuration_is_refused(wrong: dict, words: str) -> None:

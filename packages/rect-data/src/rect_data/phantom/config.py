@@ -59,8 +59,10 @@ class PhantomConfig:
             )
         if self.size is not None and not _is_size(self.size):
             raise ValueError(f"size {self.size}: give (d, h, w), each a whole number between 16 and {_MOST_VOXELS}")
-        if set(self.prevalence) != set(LABELS) or not all(0 <= p <= 1 for p in self.prevalence.values()):
-            raise ValueError("prevalence needs each of the 18 labels once, with a share between 0 and 1")
+        if set(self.prevalence) != set(LABELS):
+            raise ValueError("prevalence needs each of the 18 labels once")
+        if wrong := [p for p in self.prevalence.values() if not 0 <= p <= 1]:
+            raise ValueError(f"prevalence {wrong[0]}: give a share between 0 and 1")
 
     @property
     def drawing_mm(self) -> tuple[float, float, float]:
