@@ -20,6 +20,7 @@ from rect_core.types import ManifestRow
 from rect_data.dataset import StoreDataset, collate
 from rect_encoder import VisionEncoder
 from rect_localizer import Localizer, outline_points
+from rect_train.calibrate import outlines_of
 from rect_train.checkpoint import name_of
 from rect_train.cli import main
 from rect_train.config import DataConfig, TrainConfig
@@ -93,9 +94,25 @@ def test_the_peaks_of_the_localizer_are_those_that_its_own_outlines_are_best_wit
     points = outline_points(head)
     assert points is not None
     assert points.findings == head.config.findings
+    assert points.fingerprint == head.fingerprint
     assert points.fitted_on.startswith("store store, split valid: 4 cases of 4 patients.")
     assert ReCTVLM.from_pretrained(exported).outline_points == points
-    assert "A lesion is outlined from a probability of 0.5 on and counts where" in card(exported / "localizer")
+    assert "A lesion is outlined from a probability of 0.5 on and counts where it reaches" in card(
+        exported / "localizer"
+    )
+
+
+def test_outlines_are_gathered_inside_the_scan_with_the_peaks_that_they_reach_inside_the_body() -> None:
+    cells, truth, body = np.zeros((3, 8, 8)), np.zeros((3, 8, 8), bool), np.ones((3, 8, 8), bool)
+    assert outlines_of(cells, truth, body, 1).size.shape == (0,)
+    cells[0, 0, 0], cells[1, 1, 1] = 0.6, 0.8  # joined by a corner
+    cells[2, 5:7, 5:7], cells[0, 7, 7] = 0.7, 0.9
+    truth[1, 1, :4] = True
+    cells[2, 6, 6], body[2, 6, 6] = 0.95, False
+    found = outlines_of(cells, truth, body, 2)
+    assert found.truth == 4
+    assert (found.size.tolist(), found.hit.tolist(), found.peak.tolist()) == ([2, 4], [1, 0], [0.8, 0.7])
+    assert outlines_of(cells, truth, body, 1).size.tolist() == [2, 1, 4], "numbered in the order of their first cell"
 
 
 def _loss(prob: np.ndarray, truth: np.ndarray) -> float:

@@ -312,5 +312,7 @@ def test_outline_points_survive_their_file_and_wrong_ones_are_refused(tmp_path: 
         with pytest.raises(ValueError, match=f"peak {wrong} is not from 0 to 1: fit them again"):
             OutlinePoints(findings=("lung_nodule",), peak=(wrong,))
     OperatingPoints().save(tmp_path / "points.json")
-    with pytest.raises(KeyError, match="findings"):
+    with pytest.raises(
+        ValueError, match=r"points\.json holds no operating points of outlines \('findings'\): export again"
+    ):
         OutlinePoints.load(tmp_path / "points.json")

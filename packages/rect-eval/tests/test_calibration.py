@@ -343,21 +343,22 @@ def test_findings_that_cannot_be_fitted_let_every_lesion_count_and_are_named() -
     points, warnings = fit_peaks(cases, patients=np.arange(2))
     assert points.peak == (0.45, 0.0, 0.0, 0.0)
     assert warnings == (
-        "Not fitted: consolidation, pericardial effusion (drawn in no case).",
+        "Not fitted: consolidation (drawn in no case).",
         "Not fitted: pleural effusion (no outline meets what is drawn).",
+        "Not fitted: pericardial effusion (known in no case).",
     )
-    assert points.fitted_on.endswith(warnings[1])
+    assert points.fitted_on.endswith(warnings[2])
     with pytest.raises(DataError, match="no case to fit"):
         fit_peaks({"lung_nodule": []}, patients=np.arange(0))
 
 
-def test_a_thousand_cases_with_thousands_of_peaks_are_fitted_as_well_by_a_thousand_cuts() -> None:
+def test_a_few_real_lesions_among_tens_of_thousands_of_false_ones_are_told_from_all_of_them() -> None:
     rng = np.random.default_rng(0)
-    size = np.full(8, 10)
-    good = rng.random(1000) < 0.3
-    peaks = rng.random((1000, 8)) * 0.9
-    peaks[good, 0] = 0.9 + 0.1 * rng.random(good.sum())
-    hits = 10 * (np.arange(8) == 0) * good[:, None]
+    peaks = rng.random((3000, 13)) * 0.9
+    good = np.arange(3000) % 150 == 0
+    peaks[good, 0] = 0.95 + 0.05 * rng.random(good.sum())
+    hits = 10 * (np.arange(13) == 0) * good[:, None]
+    size = np.full(13, 10)
     cases = [Outlines(10 * int(g), size, hit, peak) for g, hit, peak in zip(good, hits, peaks, strict=True)]
-    points, _ = fit_peaks({"lung_nodule": cases}, patients=np.arange(1000))
-    assert points.peak[0] == pytest.approx(0.9, abs=0.01)
+    points, _ = fit_peaks({"lung_nodule": cases}, patients=np.arange(3000))
+    assert peaks[peaks < 0.9].max() < points.peak[0] < peaks[good, 0].min()

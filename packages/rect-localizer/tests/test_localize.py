@@ -106,3 +106,7 @@ def test_operating_points_beside_the_weights_are_applied(chest: Volume, weights:
     found = localize(chest, model=tmp_path / "localizer")
     assert found.items == every.of("pleural_effusion") != every.items
     assert localize(chest, model=tmp_path / "localizer", threshold=0.5).items == every.items
+    for other in (OutlinePoints(peak=peak, fingerprint="0" * 64), OutlinePoints(findings=LOCALIZED[:1], peak=(1.0,))):
+        other.save(tmp_path / "localizer" / "operating_points.json")
+        with pytest.raises(ValueError, match=r"operating_points.json was fitted for another localizer"):
+            localize(chest, model=tmp_path / "localizer")

@@ -240,6 +240,27 @@ def test_a_lesion_below_its_findings_peak_does_not_count_in_any_orientation(make
     assert np.bincount(found.crops["lung_nodule"].dense().ravel())[1:].tolist() == [found.items[0].voxels]
 
 
+@pytest.mark.parametrize("spacing", [(8.0, 2.0, 2.0), (5.0, 1.0, 1.0), (10.0, 0.8, 0.8), (3.0, 3.0, 3.0)])
+def test_a_lesion_that_reaches_its_peak_counts_however_coarse_the_scan(
+    make_scan: MakeScan, spacing: tuple[float, float, float]
+) -> None:
+    scan = make_scan(spacing=spacing, grid_mm=(5.0, 0.75, 0.75) if spacing[1] == 1.0 else (6.5, 3.0, 3.0))
+    rng = np.random.default_rng(0)
+    shape = scan.frame.grid.shape
+    for _ in range(10):
+        cells = np.zeros(shape, np.float32)
+        centre = [int(rng.integers(n // 3, 2 * n // 3)) for n in shape]
+        cells[tuple(slice(c - 1, c + 2) for c in centre)] = rng.uniform(0.3, 0.9, (3, 3, 3))
+        cells[tuple(centre)] = 0.97
+        prob = torch.from_numpy(cells)[None]
+        cut = OutlinePoints(findings=TWO[:1], peak=(0.95,))
+        counted, every = (
+            measure(prob, scan.frame, scan.volume, scan.regions, findings=TWO[:1], points=points)
+            for points in (cut, None)
+        )
+        assert len(counted) >= min(1, len(every))
+
+
 def test_a_kept_lesion_is_the_same_with_and_without_its_neighbour(make_scan: MakeScan) -> None:
     scan = make_scan()
     faint, clear = (scan.frame.soften(scan.inside(ball((x, 0.0, 0.0), 20.0))) for x in (60.0, 34.0))
@@ -247,6 +268,18 @@ def test_a_kept_lesion_is_the_same_with_and_without_its_neighbour(make_scan: Mak
     cut = OutlinePoints(findings=TWO[:1], peak=(0.95,))
     one, same = (measure(p, scan.frame, scan.volume, scan.regions, findings=TWO[:1], points=cut) for p in (prob, alone))
     assert one.items == same.items
+    assert len(measure(prob, scan.frame, scan.volume, scan.regions, findings=TWO[:1])) == 2
+
+
+@pytest.mark.parametrize("axes", AXES)
+def test_a_peak_outside_the_body_does_not_count_in_any_orientation(make_scan: MakeScan, axes: str) -> None:
+    scan = make_scan(axes, (3.0, 1.7, 1.3))
+    beside = box((-110.0, -79.0, -60.0), (-90.0, -50.0, -40.0))  # the body ends at y = -75
+    outside = box((90.0, 76.0, 40.0), (110.0, 79.0, 60.0))
+    cut = OutlinePoints(findings=TWO[:1], peak=(0.9,))
+    prob = scan.frame.soften(scan.inside(either(beside, outside)))[None]
+    found = measure(prob, scan.frame, scan.volume, scan.regions, findings=TWO[:1], points=cut)
+    assert [(x.side, x.centroid_ras_mm[1] < 0) for x in found] == [("left", True)]
     assert len(measure(prob, scan.frame, scan.volume, scan.regions, findings=TWO[:1])) == 2
 
 

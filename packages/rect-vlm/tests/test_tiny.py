@@ -41,6 +41,9 @@ def test_lesions_that_do_not_reach_their_peak_count_only_where_a_threshold_is_gi
     assert {one.run["thresholds"]["localization"] for one in (found, every)} == {0.5}
     tiny.save_pretrained(tmp_path, weights_status="synthetic")
     assert ReCTVLM.from_pretrained(tmp_path).outline_points == tiny.outline_points
+    ReCTVLM.untrained().save_pretrained(tmp_path, weights_status="untrained")
+    again = ReCTVLM.from_pretrained(tmp_path)
+    assert (again.points, again.outline_points) == (None, None)
 
 
 def test_the_command_takes_them_by_default_and_every_output_says_what_they_are(

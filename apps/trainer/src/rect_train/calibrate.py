@@ -44,13 +44,12 @@ def calibrate(
     localizer: Localizer | None,
     store: Path,
     split: str,
-    *,
-    batch_size: int = 8,
 ) -> Fitted:
     """Platt scaling and cuts of every label, and the peak of every finding.
 
-    All is computed as inference computes it, in float32 on the device of the weights, from the regions that inference
-    finds; outlines on the model grid. Raises ValueError for a store on another grid, or without such cases.
+    Maps are computed as inference computes them, in float32 on the device of the weights, from the regions that
+    inference finds. Lesions are told apart on the model grid, where inference brings the maps back to the scan first.
+    Raises ValueError for a store on another grid, or without such cases.
     """
     dataset = StoreDataset(store)
     if (has := dataset.reader.config.grid) != encoder.config.grid:
@@ -59,7 +58,7 @@ def calibrate(
             "encoder's: give the one that the run was validated on"
         )
     patient = {row.case_id: row.patient for row in dataset.rows}
-    loader = Loader(dataset, CaseSampler(dataset.rows, split=split, shuffle=False), batch_size=batch_size)
+    loader = Loader(dataset, CaseSampler(dataset.rows, split=split, shuffle=False), batch_size=1 if localizer else 8)
     seen = [case for batch in loader for case in _look(encoder, classifier, localizer, batch, patient)]
     patients = np.unique([case.patient for case in seen], return_inverse=True)[1].astype(np.int64)
     labels = np.stack([case.labels for case in seen])
@@ -70,7 +69,7 @@ def calibrate(
         scores = fit_with_warnings(labels, logits, method="platt", patients=patients, fitted_on=fitted_on)
     if localizer is not None and any(one for case in seen for one in case.outlines):
         by_finding = {name: [case.outlines[i] for case in seen] for i, name in enumerate(LOCALIZED)}
-        outlines = fit_peaks(by_finding, patients=patients, fitted_on=fitted_on)
+        outlines = fit_peaks(by_finding, patients=patients, seal=localizer.fingerprint, fitted_on=fitted_on)
     warnings = tuple(warning for found in (scores, outlines) if found for warning in found.warnings)
     return Fitted(scores and scores.points, outlines and outlines.points, warnings)
 
@@ -101,21 +100,27 @@ def _look(
 def _outlines(
     localizer: Localizer, prob: Float[Tensor, "f d h w"], batch: Batch, number: int
 ) -> tuple[Outlines | None, ...]:
-    """What is outlined of each finding, but for what `measure` drops as too small."""
+    """What is outlined of each finding inside the scan, but for what `measure` drops as too small."""
     cell_ml = float(np.prod(localizer.config.grid.spacing_mm)) / 1000
+    valid = tuple(slice(first, end) for first, end in batch.valid[number].tolist())
+    body = batch.regions[number][valid].numpy() > 0
     return tuple(
-        _of_finding(prob[i], (batch.lesions[number, i] > 0).numpy(), MIN_VOLUME_ML[name] / cell_ml)
+        outlines_of(prob[i][valid].numpy(), (batch.lesions[number, i][valid] > 0).numpy(), body, least / cell_ml)
         if batch.lesions_known[number, i]
         else None
-        for i, name in enumerate(localizer.config.findings)
+        for i, least in enumerate(MIN_VOLUME_ML[name] for name in LOCALIZED)
     )
 
 
-def _of_finding(prob: Float[Tensor, "d h w"], truth: Bool[np.ndarray, "d h w"], least: float) -> Outlines:
-    """Components (26 neighbours) of at least so many cells."""
-    cells = prob.numpy()
+def outlines_of(
+    cells: Float[np.ndarray, "d h w"],
+    truth: Bool[np.ndarray, "d h w"],
+    body: Bool[np.ndarray, "d h w"],
+    least: float,
+) -> Outlines:
+    """Components (26 neighbours) of at least so many cells, and the peaks that they reach inside the body."""
     labels, n = ndimage.label(cells >= np.float32(THRESHOLD), np.ones((3, 3, 3)))
-    peak = np.array(ndimage.maximum(cells, labels, np.arange(1, n + 1)), np.float64).reshape(n)
+    peak = np.array(ndimage.maximum(cells * body, labels, np.arange(1, n + 1)), np.float64).reshape(n)
     size = np.bincount(labels.ravel(), minlength=n + 1)[1:]
     hit = np.bincount(labels[truth], minlength=n + 1)[1:]
     large = size >= least

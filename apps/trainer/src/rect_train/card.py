@@ -7,6 +7,7 @@ from math import isnan
 from typing import Final
 
 from rect_core.types import SYNTHETIC, OperatingPoints, OutlinePoints, WeightsStatus
+from rect_localizer import THRESHOLD
 from rect_train.calibrate import Fitted
 from rect_train.facts import Metric, RunFacts, command_without_folders, config_text
 
@@ -221,12 +222,17 @@ def _calibration(export: Export) -> str:
 def _peaks(export: Export) -> str:
     if (points := export.outlines) is None:
         return f"Every lesion from a probability of 0.5 on counts. {_why(export, 'mask')}"
-    rows = "\n".join(f"| {name.replace('_', ' ')} | {peak:.6f} |" for name, peak in points.peaks.items())
+    rows = "\n".join(f"| {name.replace('_', ' ')} | {_peak(peak)} |" for name, peak in points.peaks.items())
     return (
-        "A lesion is outlined from a probability of 0.5 on and counts where it somewhere reaches the peak of its "
-        f"finding, fitted on {points.fitted_on}\n\n| finding | peak |\n|---|---|\n{rows}\n\nIn "
-        "`operating_points.json`; a threshold of your own lets every lesion count."
+        "A lesion is outlined from a probability of 0.5 on and counts where it reaches the peak of its finding in some "
+        f"cell of the model grid, fitted on {points.fitted_on}\n\n| finding | peak |\n|---|---|\n{rows}\n\nIn "
+        "`operating_points.json`; a threshold of your own lets every lesion count. The metrics above were taken "
+        "without peaks."
     )
+
+
+def _peak(peak: float) -> str:
+    return f"{peak:.6f}" if peak > THRESHOLD else "every lesion counts"
 
 
 def _why(export: Export, what: str) -> str:

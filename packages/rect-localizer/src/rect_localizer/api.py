@@ -40,6 +40,15 @@ def localize(
 
 
 def outline_points(head: Localizer) -> OutlinePoints | None:
-    """What was fitted for a head and lies beside its weights; None for one without, or that came from no folder."""
+    """What was fitted for a head and lies beside its weights; None for one without, or that came from no folder. Points
+    of other weights or findings raise ValueError: they could hide every lesion."""
     path = head.origin / POINTS_NAME if head.origin else None
-    return OutlinePoints.load(path) if path and path.is_file() else None
+    if path is None or not path.is_file():
+        return None
+    points = OutlinePoints.load(path)
+    if points.findings != head.config.findings or points.fingerprint not in ("", head.fingerprint):
+        raise ValueError(
+            f"{path.parent.name}/{path.name} was fitted for another localizer than the one that it lies beside: "
+            "export again, or remove it"
+        )
+    return points

@@ -55,9 +55,9 @@ def measure(
 
     prob: one map a finding on the model grid. A lesion is a connected component (26 neighbours, on the scan's own
     voxels) of at least its finding's min_volume_ml. threshold: probability from which a voxel belongs to one, whatever
-    it reaches; None: THRESHOLD, and a lesion counts where it reaches its finding's peak of the operating points.
-    Raises ScanError for undefined probabilities, ValueError for a threshold outside 0..1, maps that do not match
-    findings, or points of other findings.
+    it reaches; None: THRESHOLD, and a lesion counts where it reaches its finding's peak of the operating points inside
+    the body. Raises ScanError for undefined probabilities, ValueError for a threshold outside 0..1, maps that do not
+    match findings, or points of other findings.
     """
     if len(findings) != len(prob):
         raise ValueError(f"{len(prob)} probability maps for {len(findings)} findings")
@@ -99,7 +99,10 @@ def _measure_finding(
         raise ScanError("lesions", f"the map of {finding} holds undefined probabilities: the weights hold NaN or Inf")
     mask, start = frame.restore(soft, cuts.threshold)
     runs = find_runs(mask)
-    seeds = runs.holding(reaching(soft, frame, cuts.peak) - start) if cuts.peak > cuts.threshold else None
+    seeds = None
+    if cuts.peak > cuts.threshold:
+        voxels = reaching(soft, frame, cuts.peak)
+        seeds = runs.holding(voxels[chest.inside(voxels)] - start)
     d, h, w = mask.shape
     ids, left_out = instances(runs, (d, h, w), cuts.least_ml / chest.volume.voxel_ml, MOST_INSTANCES, seeds=seeds)
     crop = crop_of(mask, runs, ids, start, chest.volume.shape)

@@ -22,10 +22,13 @@ def sample(soft: Float[Tensor, "gd gh gw"], frame: Frame, points: Int64[np.ndarr
 
 
 def reaching(soft: Float[Tensor, "gd gh gw"], frame: Frame, peak: float) -> Int64[np.ndarray, "n 3"]:
-    """The (d, h, w) voxels of the scan that are nearest to the centres of the cells that reach a peak."""
+    """The (d, h, w) voxels of the scan that are nearest to the centres of the cells that reach a peak, and their
+    neighbours: where voxels are coarser than cells, the lesion of a cell may lie in the next one."""
     cells = soft.detach()[tuple(slice(*r) for r in frame.valid)].float().cpu().numpy()
     found = np.nonzero(cells >= np.float32(peak))
-    return np.stack([axis.nearest_voxels()[i] for axis, i in zip(frame.axes, found, strict=True)], -1)
+    nearest = np.stack([axis.nearest_voxels()[i] for axis, i in zip(frame.axes, found, strict=True)], -1)
+    around = np.argwhere(np.ones((3, 3, 3))) - 1
+    return np.unique((nearest[:, None] + around).reshape(-1, 3), axis=0)
 
 
 def _near(

@@ -102,8 +102,10 @@ class ReCTVLM:
         for part, module in self.modules.items():
             module.save_pretrained(Path(folder) / part, weights_status=weights_status)
         for part, points in (("classifier", self.points), ("localizer", self.outline_points)):
+            path = Path(folder) / part / POINTS_NAME
+            path.unlink(missing_ok=True)  # of the weights that were there before
             if points:
-                points.save(Path(folder) / part / POINTS_NAME)
+                points.save(path)
 
     @property
     def weights_status(self) -> WeightsStatus:

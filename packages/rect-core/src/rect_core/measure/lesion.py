@@ -29,6 +29,14 @@ class Chest:
         """A scan and its regions; a map without lungs and without body raises ScanError."""
         return cls(volume, regions, midline_of(volume, regions))
 
+    def inside(self, voxels: Int64[np.ndarray, "n 3"]) -> Bool[np.ndarray, " n"]:
+        """Whether these (d, h, w) voxels lie in the scan and in the body."""
+        shape = np.array(self.volume.shape)
+        there = np.flatnonzero(((voxels >= 0) & (voxels < shape)).all(1))
+        inside = np.zeros(len(voxels), bool)
+        inside[there] = self.regions.labels[tuple(voxels[there].T)] > 0
+        return inside
+
 
 def measure_masks(
     masks: Mapping[str, Integer[np.ndarray, "d h w"] | MaskCrop], volume: Volume, regions: RegionMap

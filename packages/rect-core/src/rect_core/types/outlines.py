@@ -12,11 +12,13 @@ class OutlinePoints:
     """Fitted on held-out data by rect-eval, applied by the localizer: a lesion counts where its probability somewhere
     reaches the `peak` of its finding (hysteresis thresholding; Canny 1986, doi 10.1109/TPAMI.1986.4767851).
 
-    peak: one a finding, 0 lets every lesion count. Raises ValueError for lists of other lengths or one outside 0..1.
+    peak: one a finding, 0 lets every lesion count; fingerprint: of the localizer that they were fitted for, "" for
+    any. Raises ValueError for lists of other lengths or a peak outside 0..1.
     """
 
     findings: tuple[str, ...] = LOCALIZED
     peak: tuple[float, ...] = (0.0,) * len(LOCALIZED)
+    fingerprint: str = ""
     fitted_on: str = ""
 
     def __post_init__(self) -> None:
@@ -36,6 +38,12 @@ class OutlinePoints:
 
     @classmethod
     def load(cls, path: Path | str) -> "OutlinePoints":
-        """Reads what `save` wrote; unknown keys raise TypeError."""
-        data = json.loads(Path(path).read_text(encoding="utf-8"))
-        return cls(**data | {key: tuple(data[key]) for key in ("findings", "peak")})
+        """Reads what `save` wrote; anything else raises ValueError."""
+        path = Path(path)
+        try:
+            data = json.loads(path.read_text(encoding="utf-8"))
+            return cls(**data | {key: tuple(data[key]) for key in ("findings", "peak")})
+        except (KeyError, TypeError) as error:
+            raise ValueError(
+                f"{path.parent.name}/{path.name} holds no operating points of outlines ({error}): export again"
+            ) from None
