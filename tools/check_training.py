@@ -1,7 +1,7 @@
 """Whether training taught anything: `python tools/check_training.py FOLDER`, after tools/train_demo.sh.
 
 Losses of each run must fall, and AUROC and Dice on the validation split must lie above the 95 % interval of untrained
-weights. Exits with 1 where they do not.
+weights. The split is that which the export's operating points were fitted on. Exits with 1 where they do not.
 """
 
 import argparse
