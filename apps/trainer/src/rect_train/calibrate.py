@@ -7,11 +7,11 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from jaxtyping import Bool, Float
-from scipy import ndimage
 from torch import Tensor
 
 from rect_classifier import Classifier
 from rect_core.findings import LOCALIZED
+from rect_core.measure.components import components, find_runs
 from rect_core.types import OperatingPoints, OutlinePoints
 from rect_data.dataset import Batch, CaseSampler, Loader, StoreDataset
 from rect_encoder import VisionEncoder
@@ -118,10 +118,16 @@ def outlines_of(
     body: Bool[np.ndarray, "d h w"],
     least: float,
 ) -> Outlines:
-    """Components (26 neighbours) of at least so many cells, and the peaks that they reach inside the body."""
-    labels, n = ndimage.label(cells >= np.float32(THRESHOLD), np.ones((3, 3, 3)))
-    peak = np.array(ndimage.maximum(cells * body, labels, np.arange(1, n + 1)), np.float64).reshape(n)
-    size = np.bincount(labels.ravel(), minlength=n + 1)[1:]
-    hit = np.bincount(labels[truth], minlength=n + 1)[1:]
+    """Components (26 neighbours) of at least so many cells, largest first, and the peaks that they reach inside the
+    body."""
+    mask = cells >= np.float32(THRESHOLD)
+    if not mask.any():
+        return Outlines(int(truth.sum()), np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0))
+    runs = find_runs(mask)
+    d, h, w = mask.shape
+    number = np.repeat(components(runs, (d, h, w)), runs.length)  # of each cell of the mask, in order
+    size, peak = np.bincount(number), np.zeros(number.max() + 1)
+    hit = np.bincount(number[truth[mask]], minlength=len(size))
+    np.maximum.at(peak, number, (cells * body)[mask])
     large = size >= least
     return Outlines(int(truth.sum()), size[large], hit[large], peak[large])
