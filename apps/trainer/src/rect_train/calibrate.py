@@ -1,12 +1,12 @@
 """Operating points of the heads, fitted on their run's validation split with rect-eval's methods."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 
 from rect_classifier import Classifier
@@ -15,8 +15,10 @@ from rect_core.measure.components import components, find_runs
 from rect_core.types import OperatingPoints, OutlinePoints
 from rect_data.dataset import Batch, CaseSampler, Loader, StoreDataset
 from rect_encoder import VisionEncoder
-from rect_eval.calibration import Outlines, fit_peaks, fit_with_warnings
+from rect_eval.calibration import Fitted as FittedScores
+from rect_eval.calibration import FittedOutlines, Outlines, fit_peaks, fit_with_warnings
 from rect_localizer import MIN_VOLUME_ML, THRESHOLD, Localizer
+from rect_train.validate import patients_of
 
 
 class Fitted(NamedTuple):
@@ -30,9 +32,9 @@ class Fitted(NamedTuple):
 
 class _Case(NamedTuple):
     """What the heads say of one case: logits of the labels; for each finding what is outlined, None where nobody knows
-    the truth."""
+    the truth. row: of the store."""
 
-    patient: str
+    row: int
     labels: Float[np.ndarray, " k"]
     logits: Float[np.ndarray, " k"] | None
     outlines: tuple[Outlines | None, ...]
@@ -57,30 +59,37 @@ def calibrate(
             f"the store {store.name} lies on a grid of {has.shape} cells of {has.spacing_mm} mm, which is not the "
             "encoder's: give the one that the run was validated on"
         )
-    patient = {row.case_id: row.patient for row in dataset.rows}
-    loader = Loader(dataset, CaseSampler(dataset.rows, split=split, shuffle=False), batch_size=1 if localizer else 8)
-    seen = [case for batch in loader for case in _look(encoder, classifier, localizer, batch, patient)]
-    patients = np.unique([case.patient for case in seen], return_inverse=True)[1].astype(np.int64)
-    labels = np.stack([case.labels for case in seen])
-    logits = np.stack([case.logits for case in seen if case.logits is not None] or [np.zeros(0)])
+    sampler = CaseSampler(dataset.rows, split=split, shuffle=False)
+    loader = Loader(dataset, sampler, batch_size=1 if localizer else 8)
+    seen = [case for batch in loader for case in _look(encoder, classifier, localizer, batch)]
+    patients = patients_of(dataset, [case.row for case in seen])
     fitted_on = f"store {store.absolute().name}, split {split}"
-    scores = outlines = None
-    if classifier is not None and not np.isnan(labels).all():
-        scores = fit_with_warnings(labels, logits, method="platt", patients=patients, fitted_on=fitted_on)
-    if localizer is not None and any(one for case in seen for one in case.outlines):
-        by_finding = {name: [case.outlines[i] for case in seen] for i, name in enumerate(LOCALIZED)}
-        outlines = fit_peaks(by_finding, patients=patients, seal=localizer.fingerprint, fitted_on=fitted_on)
+    scores = _fit_scores(seen, patients, fitted_on)
+    outlines = _fit_outlines(seen, patients, fitted_on, localizer.fingerprint if localizer else "")
     warnings = tuple(warning for found in (scores, outlines) if found for warning in found.warnings)
     return Fitted(scores and scores.points, outlines and outlines.points, warnings)
 
 
+def _fit_scores(seen: Sequence[_Case], patients: Int64[np.ndarray, " n"], fitted_on: str) -> FittedScores | None:
+    labels = np.stack([case.labels for case in seen])
+    logits = [case.logits for case in seen if case.logits is not None]
+    if not logits or np.isnan(labels).all():
+        return None
+    return fit_with_warnings(labels, np.stack(logits), method="platt", patients=patients, fitted_on=fitted_on)
+
+
+def _fit_outlines(
+    seen: Sequence[_Case], patients: Int64[np.ndarray, " n"], fitted_on: str, seal: str
+) -> FittedOutlines | None:
+    if all(one is None for case in seen for one in case.outlines):
+        return None
+    by_finding = {name: [case.outlines[i] for case in seen] for i, name in enumerate(LOCALIZED)}
+    return fit_peaks(by_finding, patients=patients, seal=seal, fitted_on=fitted_on)
+
+
 @torch.no_grad()
 def _look(
-    encoder: VisionEncoder,
-    classifier: Classifier | None,
-    localizer: Localizer | None,
-    batch: Batch,
-    patient: Mapping[str, str],
+    encoder: VisionEncoder, classifier: Classifier | None, localizer: Localizer | None, batch: Batch
 ) -> list[_Case]:
     seen = batch.to(next(encoder.parameters()).device)
     tokens = encoder(seen.voxels, seen.regions, seen.valid)
@@ -88,20 +97,18 @@ def _look(
     prob = None if localizer is None else localizer(seen.voxels, tokens).float().sigmoid().cpu()
     return [
         _Case(
-            patient=patient[case_id],
+            row=draw.row,
             labels=batch.labels[i].double().numpy(),
             logits=None if logits is None else logits[i],
-            outlines=() if localizer is None or prob is None else _outlines(localizer, prob[i], batch, i),
+            outlines=() if prob is None else _outlines(prob[i], batch, i),
         )
-        for i, case_id in enumerate(batch.case_ids)
+        for i, draw in enumerate(batch.draws)
     ]
 
 
-def _outlines(
-    localizer: Localizer, prob: Float[Tensor, "f d h w"], batch: Batch, number: int
-) -> tuple[Outlines | None, ...]:
+def _outlines(prob: Float[Tensor, "f d h w"], batch: Batch, number: int) -> tuple[Outlines | None, ...]:
     """What is outlined of each finding inside the scan, but for what `measure` drops as too small."""
-    cell_ml = float(np.prod(localizer.config.grid.spacing_mm)) / 1000
+    cell_ml = float(np.prod(batch.spacing_mm)) / 1000
     valid = tuple(slice(first, end) for first, end in batch.valid[number].tolist())
     body = batch.regions[number][valid].numpy() > 0
     return tuple(

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from rect_classifier import Classifier
-from rect_core.published import CARD_NAME, CONFIG_NAME, POINTS_NAME, WEIGHTS_NAME
+from rect_core.published import CARD_NAME, CONFIG_NAME, FILES
 from rect_encoder import VisionEncoder
 from rect_localizer import Localizer
 
@@ -15,7 +15,6 @@ PARTS: Final = ("encoder", "classifier", "localizer", "reporter")
 WHOLE: Final = ("encoder", "classifier", "localizer")
 """What `ReCTVLM.from_pretrained` needs."""
 
-_FILES: Final = (CARD_NAME, CONFIG_NAME, WEIGHTS_NAME, POINTS_NAME)
 _ENCODER: Final = "../encoder"
 
 Content = Path | bytes
@@ -122,4 +121,4 @@ def _together(export: Path, prefix: str, seals: Mapping[str, str]) -> Upload:
 
 def _files(folder: Path) -> dict[str, Path]:
     """The files of a component; what else lies in its folder is never published."""
-    return {name: folder / name for name in _FILES if (folder / name).is_file()}
+    return {name: folder / name for name in FILES if (folder / name).is_file()}

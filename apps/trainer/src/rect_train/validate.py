@@ -59,7 +59,7 @@ def look(stack: Stack, dataset: StoreDataset, config: TrainConfig, world: World,
         raise RunError("the weights give scores that are no numbers: begin again with a lower optim.lr")
     return Seen(
         case_ids=tuple(case for found in rows for case in found.case_ids),
-        patients=_patients(dataset, [place[case] for found in rows for case in found.case_ids]),
+        patients=patients_of(dataset, [place[case] for found in rows for case in found.case_ids]),
         labels=np.concatenate([found.labels for found in rows]),
         logits=np.concatenate([found.logits for found in rows]),
         dice=np.concatenate([found.dice for found in rows]),
@@ -98,7 +98,7 @@ class _Others:
 
     def __init__(self, dataset: StoreDataset, rows: Int64[np.ndarray, " n"], seed: int) -> None:
         self._dataset = dataset
-        patients = _patients(dataset, rows.tolist())
+        patients = patients_of(dataset, rows.tolist())
         others = mismatch(patients, seed=seed, times=1)[0] if patients.max() else np.empty(0, np.int64)
         self._other = dict(zip(rows.tolist(), rows[others].tolist(), strict=False))
 
@@ -164,7 +164,7 @@ class _Eye:
         return {case_id: logits.float().sigmoid().cpu().numpy()} if case_id in self.show else {}
 
 
-def _patients(dataset: StoreDataset, rows: Sequence[int]) -> Int64[np.ndarray, " n"]:
+def patients_of(dataset: StoreDataset, rows: Sequence[int]) -> Int64[np.ndarray, " n"]:
     """The patient of each row, numbered from 0."""
     return np.unique([dataset.rows[row].patient for row in rows], return_inverse=True)[1].astype(np.int64)
 

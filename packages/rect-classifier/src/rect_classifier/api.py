@@ -7,7 +7,6 @@ import torch
 
 from rect_classifier.calibration import Threshold, to_scores
 from rect_classifier.model import Classifier
-from rect_core.published import POINTS_NAME
 from rect_core.types import FindingScores, OperatingPoints
 from rect_encoder import VisionEncoder, encode
 
@@ -36,5 +35,5 @@ def classify(
 
 def operating_points(head: Classifier) -> OperatingPoints | None:
     """What was fitted for a head and lies beside its weights; None for one without, or that came from no folder."""
-    path = head.origin / POINTS_NAME if head.origin else None
-    return OperatingPoints.load(path) if path and path.is_file() else None
+    path = head.points_file
+    return OperatingPoints.load(path) if path else None

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from rect_core.config import from_dict, to_dict
 from rect_core.published import (
+    POINTS_NAME,
     Header,
     Shapes,
     check_fingerprint,
@@ -47,6 +48,12 @@ class Published(nn.Module):
         self.weights_status: WeightsStatus = "untrained"
         self.origin: Path | None = None
         self._hashed: tuple[Any, str] | None = None
+
+    @property
+    def points_file(self) -> Path | None:
+        """The operating points that lie beside the weights; None without, or for weights that came from no folder."""
+        path = self.origin / POINTS_NAME if self.origin else None
+        return path if path and path.is_file() else None
 
     @classmethod
     def from_pretrained(

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, TypeAlias, get_args
+from typing import Any, Final, TypeAlias, get_args
 
 import torch
 from einops import rearrange
@@ -26,6 +26,9 @@ FORMAT = 1
 CONFIG_NAME, WEIGHTS_NAME, CARD_NAME = "config.json", "model.safetensors", "README.md"
 POINTS_NAME = "operating_points.json"
 """Lies beside the weights of a head whose operating points have been fitted."""
+
+FILES: Final = (CARD_NAME, CONFIG_NAME, WEIGHTS_NAME, POINTS_NAME)
+"""All that a component's folder may hold."""
 
 _KEYS = ("class", "format", "rect_version", "weights_status", "fingerprint", "config")
 Shapes: TypeAlias = Mapping[str, tuple[int, ...]]

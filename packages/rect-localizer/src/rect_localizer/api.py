@@ -5,7 +5,6 @@ from typing import Any
 
 import torch
 
-from rect_core.published import POINTS_NAME
 from rect_core.types import Lesions, OutlinePoints
 from rect_encoder import VisionEncoder, encode
 from rect_localizer.lesions import measure
@@ -42,8 +41,7 @@ def localize(
 def outline_points(head: Localizer) -> OutlinePoints | None:
     """What was fitted for a head and lies beside its weights; None for one without, or that came from no folder. Points
     of other weights or findings raise ValueError: they could hide every lesion."""
-    path = head.origin / POINTS_NAME if head.origin else None
-    if path is None or not path.is_file():
+    if (path := head.points_file) is None:
         return None
     points = OutlinePoints.load(path)
     if points.findings != head.config.findings or points.fingerprint not in ("", head.fingerprint):

@@ -8,7 +8,7 @@ from typing import Final
 from rect_classifier import Classifier
 from rect_core.errors import ScanError
 from rect_core.folders import check_place, whole_folder
-from rect_core.published import CARD_NAME, CONFIG_NAME, POINTS_NAME, WEIGHTS_NAME
+from rect_core.published import CARD_NAME, CONFIG_NAME, FILES
 from rect_core.sources import source_folder
 from rect_encoder import VisionEncoder
 from rect_localizer import Localizer
@@ -20,8 +20,6 @@ CLASSES: Final[Mapping[str, type[VisionEncoder] | type[Classifier] | type[Locali
 }
 WHOLE: Final = ("encoder", "classifier", "localizer")
 """What `ReCTVLM.from_pretrained` needs."""
-
-_FILES: Final = (CARD_NAME, CONFIG_NAME, WEIGHTS_NAME, POINTS_NAME)
 
 
 def fetch(
@@ -68,11 +66,11 @@ def is_weights(folder: Path) -> bool:
 
 def _wanted(parts: Sequence[str]) -> list[str]:
     """Patterns of what to download: these components, and one that is alone in its repository."""
-    return [*_FILES, *(f"{part}/{name}" for part in (parts or CLASSES) for name in _FILES)]
+    return [*FILES, *(f"{part}/{name}" for part in (parts or CLASSES) for name in FILES)]
 
 
 def _copy(source: Path, target: Path) -> None:
-    for name in _FILES:
+    for name in FILES:
         if (source / name).is_file():
             shutil.copyfile(source / name, target / name)
 

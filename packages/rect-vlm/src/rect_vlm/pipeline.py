@@ -21,7 +21,7 @@ from rect_core.findings import LOCALIZED
 from rect_core.preprocess import ModelInput, Preprocess
 from rect_core.raw import Check
 from rect_core.read import examine
-from rect_core.types import FindingScores, Lesions, PredictionRecord, Report, VisionTokens
+from rect_core.types import FindingScores, Lesions, OutlinePoints, PredictionRecord, Report, VisionTokens
 from rect_core.volume import Volume
 from rect_localizer import PromptTokens, measure
 from rect_reporter import write_report
@@ -62,6 +62,10 @@ class Request:
             raise ValueError(
                 f"classification_threshold {wrong[0]!r:.60} is not from 0 to 1: give one number, or label -> number"
             )
+
+    def outline_points(self, model: "ReCTVLM") -> OutlinePoints | None:
+        """Those that apply: the weights' own, but none to new prompts or under a threshold of the caller."""
+        return None if self.prompting or self.localization_threshold is not None else model.outline_points
 
 
 @dataclass
@@ -210,7 +214,7 @@ def _lesions(model: "ReCTVLM", prob: Float[Tensor, "k d h w"], seen: Encoded, re
         seen.regions,
         findings=request.prompting.names if request.prompting else LOCALIZED,
         threshold=request.localization_threshold,
-        points=None if request.prompting else model.outline_points,
+        points=request.outline_points(model),
     )
 
 

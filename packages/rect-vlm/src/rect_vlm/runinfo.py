@@ -27,7 +27,7 @@ def describe_run(model: "ReCTVLM", seen: "Encoded", request: "Request", seconds:
     """The dict that run.json holds."""
     volume, frame = seen.volume, seen.item.frame
     threshold, cut = request.classification_threshold, request.localization_threshold
-    points = None if request.prompting or cut is not None else model.outline_points
+    points = request.outline_points(model)
     return {
         "schema_version": 1,
         "case_id": volume.case_id,

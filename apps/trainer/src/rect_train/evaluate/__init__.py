@@ -134,11 +134,14 @@ def _scored(model: ReCTVLM, scans: Scans, out: Path, wanted: Wanted, *, failed: 
 
 def _fitted(model: ReCTVLM, wanted: Wanted) -> list[str]:
     """What must be known of operating points that may have been fitted on the very cases that are scored."""
-    fitted = [("Calibration and cuts were", model.points), ("Peaks of outlines were", model.outline_points)]
+    fitted = (
+        ("Calibration and cuts", model.points, "a probability or a decision"),
+        ("Peaks of outlines", model.outline_points, "an outline"),
+    )
     return [
-        f"{what} fitted on: {points.fitted_on} If that is this very data, every score that rests on {rests} is "
+        f"{what} were fitted on: {points.fitted_on} If that is this very data, every score that rests on {rests} is "
         "flattered."
-        for (what, points), rests in zip(fitted, ("a probability or a decision", "an outline"), strict=True)
+        for what, points, rests in fitted
         if points is not None and f"split {wanted.split}:" in points.fitted_on
     ]
 
